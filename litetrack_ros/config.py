@@ -1,0 +1,224 @@
+"""Every setting of the model and of the tracker, and its default, in one place.
+
+``ModelConfig`` describes a network and is fixed once its weights exist; ``TrackerConfig`` says how
+a tracker uses the network. Both travel in the metadata of a weights file as JSON, and a variant's
+YAML in ``config/models/`` holds the keys in which it differs from the defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
+
+import yaml
+
+from litetrack_ros.errors import ConfigError
+
+Interaction = Literal["asynchronous", "joint"]
+Stem = Literal["patch16", "efficientnet_lite0"]
+TargetCue = Literal["token", "inside", "none"]
+Decode = Literal["official", "exact"]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of a LiteTrack network (paper Sec. III, Table I).
+
+    Attributes:
+        name: the variant's name, as in ``config/models/<name>.yaml``.
+        interaction: ``asynchronous`` (the paper) or ``joint`` (template and search tokens through
+            every layer together, the baseline of Table IV and Fig. 6; nothing can be cached).
+        stem: 16x16 patch embedding, or EfficientNet-Lite0 up to stride 16 and a projection.
+        embed_dim: channels of a token.
+        num_heads: attention heads; divides ``embed_dim``.
+        fe_layers: feature-extraction layers, search tokens alone.
+        ai_layers: asynchronous-interaction layers (or, for ``joint``, all layers).
+        mlp_ratio: hidden channels of a layer's MLP over ``embed_dim``.
+        layer_scale_init: initial value of the learned residual scales.
+        head_channels: channels of the centre head's first convolution, halved in each of the next.
+        target_cue: how the template branch learns where in the template the target is: a token
+            made of the box, an embedding added inside the box, or nothing.
+        template_size, search_size: side of the crops, px; multiples of the stride 16.
+        template_factor, search_factor: side of the crop over the square root of the box's area.
+        decode: ``official`` repeats the authors' coordinate conventions (half-pixel template
+            centre, map back around the unrounded centre); ``exact`` uses the crop's true origin.
+        window_power: exponent of the Hann window that multiplies the score map; 1 is the paper's.
+    """
+
+    name: str = "custom"
+    interaction: Interaction = "asynchronous"
+    stem: Stem = "patch16"
+    embed_dim: int = 768
+    num_heads: int = 12
+    fe_layers: int = 2
+    ai_layers: int = 2
+    mlp_ratio: float = 4.0
+    layer_scale_init: float = 0.1
+    head_channels: int = 256
+    target_cue: TargetCue = "token"
+    template_size: int = 128
+    search_size: int = 256
+    template_factor: float = 2.0
+    search_factor: float = 4.0
+    decode: Decode = "official"
+    window_power: float = 1.0
+
+    stride = 16  # of every stem; not a field, because the head and the weights depend on it
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        for key in ("embed_dim", "num_heads", "ai_layers", "template_size", "search_size"):
+            _check(self, key, getattr(self, key) >= 1, "at least 1")
+        _check(self, "fe_layers", self.fe_layers >= 0, "at least 0")
+        _check(self, "num_heads", self.embed_dim % self.num_heads == 0, "a divisor of embed_dim")
+        for key in ("template_size", "search_size"):
+            _check(self, key, getattr(self, key) % self.stride == 0, "a multiple of 16")
+        _check(self, "head_channels", self.head_channels >= 8, "at least 8")
+        _check(self, "head_channels", self.head_channels % 8 == 0, "a multiple of 8")
+        for key in ("mlp_ratio", "template_factor", "search_factor"):
+            _check(self, key, getattr(self, key) > 0, "positive")
+        _check(self, "window_power", self.window_power >= 0, "at least 0")
+        if self.interaction == "joint":
+            _check(self, "fe_layers", self.fe_layers == 0, "0 where interaction is joint")
+
+    @property
+    def depth(self) -> int:
+        """Number of encoder layers."""
+        return self.fe_layers + self.ai_layers
+
+    @property
+    def search_grid(self) -> int:
+        """Cells along a side of the score map."""
+        return self.search_size // self.stride
+
+    @property
+    def template_grid(self) -> int:
+        """Tokens along a side of the template."""
+        return self.template_size // self.stride
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """How a tracker turns a model's answers into boxes and states; counts are frames.
+
+    Attributes:
+        lost_threshold: raw score below which a frame counts as a miss; 0 turns the state machine
+            off (the target is TRACKING for ever), as the authors' tracker does.
+        lost_after_frames: misses in a row until the target is LOST.
+        found_threshold: raw score that a LOST target must reach to be TRACKING again.
+        search_growth: the search factor is multiplied by this in every LOST frame ...
+        max_search_scale: ... up to this multiple of the model's own.
+        idle_after_frames: LOST frames until the target is given up (IDLE); 0 is never.
+        size_smoothing: weight of the newly predicted width and height, (0, 1]; 1 is no smoothing.
+        clip_margin_px: the box stays this far inside the image and at least this large.
+    """
+
+    lost_threshold: float = 0.0
+    lost_after_frames: int = 5
+    found_threshold: float = 0.0
+    search_growth: float = 1.05
+    max_search_scale: float = 2.0
+    idle_after_frames: int = 0
+    size_smoothing: float = 1.0
+    clip_margin_px: int = 10
+
+    def __post_init__(self) -> None:
+        for key in ("lost_threshold", "found_threshold"):
+            _check(self, key, 0 <= getattr(self, key) <= 1, "from 0 to 1")
+        _check(self, "lost_after_frames", self.lost_after_frames >= 1, "at least 1")
+        for key in ("search_growth", "max_search_scale"):
+            _check(self, key, getattr(self, key) >= 1, "at least 1")
+        _check(self, "idle_after_frames", self.idle_after_frames >= 0, "at least 0")
+        _check(self, "size_smoothing", 0 < self.size_smoothing <= 1, "above 0 and at most 1")
+        _check(self, "clip_margin_px", self.clip_margin_px >= 1, "at least 1")
+
+
+Config = TypeVar("Config", ModelConfig, TrackerConfig)
+
+
+def from_mapping(kind: type[Config], values: Mapping[str, Any], origin: str) -> Config:
+    """Build a configuration from a mapping; absent keys keep their defaults.
+
+    Args:
+        kind: the dataclass to build.
+        values: field names to values.
+        origin: what the values were read from, for messages.
+
+    Raises:
+        ConfigError: an unknown key, a value of the wrong type or out of range.
+    """
+    types = get_type_hints(kind)
+    fields = {f.name: types[f.name] for f in dataclasses.fields(kind)}
+    converted: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in fields:
+            raise ConfigError(f"{origin}: unknown key '{key}'; known are {', '.join(fields)}")
+        converted[key] = _convert_value(value, fields[key], f"{origin}: {key}")
+    try:
+        return kind(**converted)
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    Raises:
+        ConfigError: the file is missing, is not YAML, or does not hold a mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"the configuration {path} must hold 'key: value' lines")
+    return values
+
+
+def to_json(config: ModelConfig | TrackerConfig) -> str:
+    """A configuration as the JSON kept in a weights file's metadata."""
+    return json.dumps(dataclasses.asdict(config), sort_keys=True)
+
+
+def from_json(kind: type[Config], text: str, origin: str) -> Config:
+    """Read :func:`to_json` back.
+
+    Raises:
+        ConfigError: not JSON, or as :func:`from_mapping`.
+    """
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{origin}: the configuration is not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{origin}: the configuration is not a JSON object")
+    return from_mapping(kind, values, origin)
+
+
+def _convert_value(value: Any, wanted: Any, where: str) -> Any:
+    choices = get_args(wanted)
+    if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if choices:
+        if value in choices:
+            return value
+        raise ConfigError(f"{where} is {value!r}, but must be one of {', '.join(choices)}")
+    if type(value) is wanted:
+        return value
+    raise ConfigError(f"{where} is {value!r}, but must be of type {wanted.__name__}")
+
+
+def _check_choices(config: ModelConfig) -> None:
+    for key, wanted in get_type_hints(type(config)).items():
+        choices = get_args(wanted)
+        if choices:
+            _check(config, key, getattr(config, key) in choices, "one of " + ", ".join(choices))
+
+
+def _check(config: ModelConfig | TrackerConfig, key: str, holds: bool, rule: str) -> None:
+    if not holds:
+        raise ConfigError(f"{key} is {getattr(config, key)!r}, but must be {rule}")

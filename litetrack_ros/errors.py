@@ -1,0 +1,41 @@
+"""The exceptions this package raises on purpose.
+
+Every message is one sentence that names the thing at fault and the way out. Commands print it and
+exit with status 2; library users catch :class:`LiteTrackError` or one of its subclasses.
+"""
+
+
+class LiteTrackError(Exception):
+    """Base of every documented error of this package."""
+
+
+class BoxError(LiteTrackError, ValueError):
+    """A box that cannot start a track: not finite, empty, or outside the image."""
+
+
+class ImageError(LiteTrackError, ValueError):
+    """An array that is not an image this package understands."""
+
+
+class ConfigError(LiteTrackError, ValueError):
+    """A configuration file or value that is unknown, misspelt or out of range."""
+
+
+class WeightsError(LiteTrackError, ValueError):
+    """A weights file that is damaged, foreign, or made for another model."""
+
+
+class BackendError(LiteTrackError, RuntimeError):
+    """An inference backend or device that is unknown, missing or not usable."""
+
+
+class MediaError(LiteTrackError, OSError):
+    """A video, image folder, camera or output file that cannot be read or written."""
+
+
+class DatasetError(LiteTrackError, ValueError):
+    """A data set folder that is incomplete or not laid out as published."""
+
+
+class MissingDependencyError(LiteTrackError, ImportError):
+    """An optional package that the requested feature needs is not installed."""
