@@ -74,34 +74,34 @@ def sourced_ros() -> str:
     return os.environ.get("ROS_DISTRO", "")
 
 
-def choose_ros(wheels: str, record: Record) -> str:
+def choose_ros(wheels: str, before: str) -> str:
     """Decides where ROS comes from.
 
+    Args:
+        wheels: the distribution asked for, ``"none"``, or empty for the one that is installed.
+        before: what this function returned at the last install, empty at the first.
+
     Returns:
-        ``"sourced DISTRO"``, ``"wheels DISTRO"`` or ``"none"``.
+        ``"sourced DISTRIBUTION"``, ``"wheels DISTRIBUTION"`` or ``"none"``.
     """
-    before = record.done.get("ros", "")
     distribution = sourced_ros()
     if distribution:
-        chosen = f"sourced {distribution}"
-    elif before.startswith("sourced") or (before and not wheels):
-        chosen = before
-    elif wheels == "none" or ros_wheels.why_none():
-        chosen = "none"
-    else:
-        chosen = f"wheels {wheels or 'jazzy'}"
-    if before.startswith("sourced") and distribution != before.split()[1]:
+        return f"sourced {distribution}"
+    if before.startswith("sourced"):
         raise SystemExit(f"{VENV} was made with a {before} ROS 2: source it, or remove that folder")
-    if before and chosen.startswith("sourced") and chosen != before:
-        raise SystemExit(f"{VENV} was made without the {chosen} ROS 2: remove that folder first")
-    return chosen
+    if wheels == "none" or ros_wheels.why_none():
+        return "none"
+    return f"wheels {wheels}" if wheels else before or "wheels jazzy"
 
 
 def make_environment(ros: str) -> Record:
     """Creates the virtual environment where there is none, and hides it from colcon."""
+    sourced = ros.startswith("sourced")
     if not (VENV / "bin" / "python").exists():
-        system = ["--system-site-packages"] if ros.startswith("sourced") else []
-        run(sys.executable, "-m", "venv", *system, VENV)
+        run(sys.executable, "-m", "venv", *(["--system-site-packages"] if sourced else []), VENV)
+    configuration = (VENV / "pyvenv.cfg").read_text()
+    if sourced and "include-system-site-packages = true" not in configuration:
+        raise SystemExit(f"{VENV} was made without the {ros} ROS 2: remove that folder first")
     (VENV / "COLCON_IGNORE").touch()
     return Record(RECORD)
 
@@ -118,8 +118,8 @@ def install_packages(record: Record, ros: str, opencv: str) -> None:
     extras += [] if "cv2" in provided else [opencv]
     extras += [] if "onnxruntime" in provided else ["onnx"]
     torch = [] if "torch" in provided else [TORCH]
-    inputs = (ROOT / "pyproject.toml", ROOT / "setup.py", *BUILD_TOOLS, *extras, *torch)
-    state = fingerprint(*inputs)
+    requirements = [*BUILD_TOOLS, *extras, *torch]
+    state = fingerprint(ROOT / "pyproject.toml", ROOT / "setup.py", *requirements)
     if record.done.get("packages") == state:
         return
     pip("install", *BUILD_TOOLS)
@@ -130,7 +130,7 @@ def install_packages(record: Record, ros: str, opencv: str) -> None:
 
 
 def install_ros(record: Record, ros: str) -> None:
-    """Installs ROS wheels and what builds messages, and the hook that makes both importable."""
+    """Installs ROS wheels, what builds messages, and the hook that makes both importable."""
     hook = ROOT / "make" / "ros_env.py"
     source, _, distribution = ros.partition(" ")
     wheels = ros_wheels.requirements(distribution) if source == "wheels" else []
@@ -142,13 +142,12 @@ def install_ros(record: Record, ros: str) -> None:
     if wheels:
         pip("install", *wheels, "colcon-common-extensions")
         pip("install", "--force-reinstall", "--no-deps", ros_wheels.LARK)
-        ros_wheels.mend_cmake_paths(VENV)
     elif source == "sourced":
         pip("install", "colcon-common-extensions")
     for site_packages in VENV.glob("lib/python3*/site-packages"):
         shutil.copyfile(hook, site_packages / "litetrack_ros_env.py")
-        line = f"import litetrack_ros_env; litetrack_ros_env.activate({distribution if wheels else ''!r})\n"
-        (site_packages / "litetrack_ros_env.pth").write_text(line)
+        start = f"litetrack_ros_env.activate({distribution if wheels else ''!r})"
+        (site_packages / "litetrack_ros_env.pth").write_text(f"import litetrack_ros_env; {start}\n")
     record.set("ros", ros)
     record.set("ros packages", state)
 
@@ -178,6 +177,8 @@ def build_messages(record: Record, ros: str) -> None:
     python = VENV / "bin" / "python"
     build, install = VENV / "build", VENV / "ros"
     shutil.rmtree(install, ignore_errors=True)
+    if ros.startswith("wheels"):
+        ros_wheels.mend_cmake_paths(VENV)
     run(
         *(python, "-m", "colcon", "--log-base", build / "log"),
         *("build", "--base-paths", ROOT, "--build-base", build, "--install-base", install),
@@ -196,7 +197,7 @@ def main() -> None:
     parser.add_argument("--ros-wheels", default="", choices=("", "none", *ros_wheels.DISTRIBUTIONS))
     parser.add_argument("--opencv", default="opencv-contrib-headless")
     arguments = parser.parse_args()
-    ros = choose_ros(arguments.ros_wheels, Record(RECORD))
+    ros = choose_ros(arguments.ros_wheels, Record(RECORD).done.get("ros", ""))
     record = make_environment(ros)
     install_packages(record, ros, arguments.opencv)
     install_ros(record, ros)

@@ -55,10 +55,9 @@ _BUILD = (
 # lark installs into the same folder as lark-parser, which rosidl-parser asks for: it goes last.
 LARK = "lark==1.1.9"
 
-# Folders of the machine on which the wheels were built, as their CMake files name them.
-_NUMPY_INCLUDE = re.compile(
-    r"/opt/python/cp\d+-cp\d+/lib/python3\.\d+/site-packages/numpy/\w+/include"
-)
+# Include folders as the wheels' CMake files name them: those of the machine that built the wheels,
+# or those that an earlier install wrote there.
+_NUMPY_INCLUDE = re.compile(r'[^;"\s]*/numpy/_?core/include')
 _PYTHON_INCLUDE = re.compile(r"/opt/python/cp\d+-cp\d+/include/python3\.\d+")
 
 
@@ -84,10 +83,10 @@ def mend_cmake_paths(venv: Path) -> int:
     Returns:
         The number of files changed; 0 in an environment that is mended already.
     """
-    code = "import numpy, sysconfig; print(sysconfig.get_path('include'), numpy.get_include(), sep='\\n')"
+    code = "import numpy, sysconfig as s; print(numpy.get_include()); print(s.get_path('include'))"
     command = [str(venv / "bin" / "python"), "-c", code]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    python_include, numpy_include = output.splitlines()
+    numpy_include, python_include = output.splitlines()
     changed = 0
     for path in (venv / "share").rglob("*.cmake"):
         before = path.read_text()
