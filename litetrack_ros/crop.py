@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from litetrack_ros.geometry import BoxLike, FloatArray
 from litetrack_ros.images import Image
+from litetrack_ros.opencv import cv2
 
 
 @dataclass(frozen=True)

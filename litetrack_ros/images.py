@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.errors import ImageError
+from litetrack_ros.opencv import cv2
 
 ColorOrder = Literal["bgr", "rgb"]
 Image = npt.NDArray[Any]

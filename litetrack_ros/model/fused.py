@@ -13,7 +13,7 @@ The numbers are those of :class:`litetrack_ros.model.litetrack.LiteTrack`. What 
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -177,15 +177,15 @@ class FusedLiteTrack(nn.Module):
             FusedPatchStem(stem) if isinstance(stem, PatchEmbed) else FusedEfficientNetStem(stem)
         )
         self.target_cue = model.target_cue
-        self.layers = nn.ModuleList(FusedLayer(block) for block in backbone.blocks)
+        self.layers = nn.ModuleList(FusedLayer(cast(Block, block)) for block in backbone.blocks)
         self.head = FusedHead(model.box_head)
         self.pos_embed_z = nn.Parameter(backbone.pos_embed_z)
         self.pos_embed_x = nn.Parameter(backbone.pos_embed_x)
 
     @property
-    def interaction_layers(self) -> list[nn.Module]:
+    def interaction_layers(self) -> list[FusedLayer]:
         """The asynchronous-interaction layers, in order."""
-        return list(self.layers)[self.config.fe_layers :]
+        return [cast(FusedLayer, layer) for layer in self.layers[self.config.fe_layers :]]
 
     def encode_template(self, crops: Tensor, boxes_xyxy_norm: Tensor) -> TemplateCache:
         """Compute what :meth:`search` needs of each target, once.
@@ -198,7 +198,7 @@ class FusedLiteTrack(nn.Module):
         if self.config.interaction == "joint":
             keys = z[:, None, None]
             return TemplateCache(keys, keys[:, :0])
-        pairs = [layer.keys_values(z) for layer in self.interaction_layers]  # type: ignore[operator]
+        pairs = [layer.keys_values(z) for layer in self.interaction_layers]
         keys = torch.stack([pair[0] for pair in pairs], dim=1)
         return TemplateCache(keys, torch.stack([pair[1] for pair in pairs], dim=1))
 

@@ -1,0 +1,90 @@
+"""What a tracker needs of whatever runs the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from litetrack_ros.config import ModelConfig, TrackerConfig
+from litetrack_ros.images import Uint8Image
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """What really runs, for diagnostics and reports.
+
+    Attributes:
+        backend: ``torch`` or ``onnx``.
+        provider: the device or execution provider in use, such as ``cpu`` or ``cuda:0``.
+        device_name: the hardware's own name, such as the GPU's.
+        precision: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
+        model_name: the variant.
+        model_sha256: hash of the weights file, hexadecimal.
+    """
+
+    backend: str
+    provider: str
+    device_name: str
+    precision: str
+    model_name: str
+    model_sha256: str
+
+
+class TemplateFeatures(NamedTuple):
+    """Cached keys and values in a backend's own array type; the first axis is the target.
+
+    Only the backend that made them may read them.
+    """
+
+    keys: Any
+    values: Any
+
+
+class Predictions(NamedTuple):
+    """A search step's answer for N targets.
+
+    Attributes:
+        boxes_cxcywh_norm: ``(N, 4)`` float32, in units of the search crop's side.
+        scores: ``(N,)`` float32, raw score at the chosen cell, in (0, 1).
+        responses: ``(N,)`` float32, window times score at that cell, its peak.
+    """
+
+    boxes_cxcywh_norm: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    responses: npt.NDArray[np.float32]
+
+
+class Backend(Protocol):
+    """Runs a network's template and search step for several targets at once.
+
+    A backend is used from one thread at a time.
+    """
+
+    model_config: ModelConfig
+    tracker_config: TrackerConfig
+    info: BackendInfo
+
+    def encode_template(
+        self, crops: Uint8Image, boxes_xyxy_norm: npt.NDArray[np.float32]
+    ) -> TemplateFeatures:
+        """Encode templates, once per target.
+
+        Args:
+            crops: RGB, ``(N, template_size, template_size, 3)``.
+            boxes_xyxy_norm: the target in units of the crop's side, ``(N, 4)``.
+        """
+
+    def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
+        """Join the features of several targets along the first axis, for one search call."""
+
+    def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
+        """One search step.
+
+        Args:
+            crops: RGB, ``(N, search_size, search_size, 3)``.
+            templates: of N targets, in the same order.
+        """

@@ -1,0 +1,108 @@
+"""Runs a model with PyTorch, on a CPU or a CUDA device."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from litetrack_ros.backends.base import BackendInfo, Predictions, TemplateFeatures
+from litetrack_ros.errors import BackendError
+from litetrack_ros.images import Uint8Image
+from litetrack_ros.model.checkpoint import LoadedWeights
+from litetrack_ros.model.fused import FusedLiteTrack, TemplateCache
+from litetrack_ros.model.head import HeadMaps
+
+_DTYPES: dict[str, torch.dtype] = {
+    "fp32": torch.float32,
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+}
+
+
+class TorchBackend:
+    """The fused model in PyTorch.
+
+    Args:
+        weights: a loaded weights file.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: ``fp32``, ``fp16`` or ``bf16``, of weights and activations; decode is float32 in each.
+
+    Raises:
+        BackendError: an unknown or absent device, or a precision it cannot do.
+    """
+
+    def __init__(
+        self, weights: LoadedWeights, device: str = "cpu", precision: str = "fp32"
+    ) -> None:
+        self.device = _check_device(device)
+        if precision not in _DTYPES:
+            known = ", ".join(_DTYPES)
+            raise BackendError(f"the torch backend has no precision '{precision}'; use {known}")
+        self.model_config = weights.model_config
+        self.tracker_config = weights.tracker_config
+        self.model = FusedLiteTrack(weights.model, _DTYPES[precision]).to(self.device)
+        self.info = BackendInfo(
+            backend="torch",
+            provider=str(self.device),
+            device_name=_device_name(self.device),
+            precision=precision,
+            model_name=weights.model_config.name,
+            model_sha256=weights.sha256,
+        )
+
+    @torch.inference_mode()
+    def encode_template(
+        self, crops: Uint8Image, boxes_xyxy_norm: npt.NDArray[np.float32]
+    ) -> TemplateFeatures:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        boxes = torch.from_numpy(np.asarray(boxes_xyxy_norm, dtype=np.float32)).to(self.device)
+        cache = self.model.encode_template(self._upload(crops), boxes)
+        return TemplateFeatures(cache.keys, cache.values)
+
+    @torch.inference_mode()
+    def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        return TemplateFeatures(
+            torch.cat([t.keys for t in templates]), torch.cat([t.values for t in templates])
+        )
+
+    @torch.inference_mode()
+    def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        cache = TemplateCache(templates.keys, templates.values)
+        out = self.model(self._upload(crops), cache).cpu().numpy()
+        return Predictions(out[:, :4], out[:, 4], out[:, 5])
+
+    @torch.inference_mode()
+    def maps(self, crops: Uint8Image, templates: TemplateFeatures) -> HeadMaps:
+        """The head's whole maps on the CPU, for inspection and checks against other backends."""
+        cache = TemplateCache(templates.keys, templates.values)
+        return HeadMaps(*(m.cpu() for m in self.model.maps(self._upload(crops), cache)))
+
+    def _upload(self, crops: Uint8Image) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)
+
+
+def _check_device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise BackendError(f"'{name}' is no device; use cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise BackendError(f"the torch backend runs on cpu or cuda, not on '{name}'")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise BackendError(
+            f"device '{name}' was asked for, but PyTorch {torch.__version__} sees "
+            f"{torch.cuda.device_count()} CUDA devices here; use --device cpu or install PyTorch "
+            "with CUDA"
+        )
+    return device
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()

@@ -1,0 +1,145 @@
+"""Weights files of our own: safetensors with both configurations in the metadata."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from litetrack_ros.config import ModelConfig, TrackerConfig, from_json, to_json
+from litetrack_ros.errors import ConfigError, WeightsError
+from litetrack_ros.model.litetrack import LiteTrack
+
+FORMAT = "litetrack-1"
+
+
+@dataclass(frozen=True)
+class LoadedWeights:
+    """A model read from a weights file.
+
+    Attributes:
+        model: the trained form, in eval mode, float32, on the CPU.
+        tracker_config: the tracker settings that were chosen for these weights.
+        sha256: of the file, hexadecimal.
+        metadata: all of the file's metadata, as text.
+    """
+
+    model: LiteTrack
+    tracker_config: TrackerConfig
+    sha256: str
+    metadata: dict[str, str]
+
+    @property
+    def model_config(self) -> ModelConfig:
+        """The configuration the model was built from."""
+        return self.model.config
+
+
+def save_weights(
+    path: Path,
+    model: LiteTrack,
+    tracker_config: TrackerConfig,
+    extra: Mapping[str, str] | None = None,
+) -> None:
+    """Write a model and its configurations; the file appears whole or not at all.
+
+    Args:
+        path: the safetensors file to write.
+        model: the trained form.
+        tracker_config: the tracker settings to use with these weights.
+        extra: further metadata, such as the training command.
+
+    Raises:
+        WeightsError: the file cannot be written.
+    """
+    metadata = {
+        **(extra or {}),
+        "format": FORMAT,
+        "model": to_json(model.config),
+        "tracker": to_json(tracker_config),
+    }
+    tensors = {name: t.detach().cpu().contiguous() for name, t in kept_state(model).items()}
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        save_file(tensors, temporary, metadata=metadata)
+        Path(temporary).replace(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"cannot write the weights file {path}: {error}") from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def load_weights(path: Path) -> LoadedWeights:
+    """Read a weights file strictly.
+
+    Raises:
+        WeightsError: missing, truncated or foreign file, or keys or shapes other than the
+            configuration's.
+    """
+    try:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        hint = "convert the authors' .pth.tar files first" if "pth" in path.name else "get it again"
+        raise WeightsError(f"cannot read the weights file {path} ({error}); {hint}") from error
+    if metadata.get("format") != FORMAT:
+        raise WeightsError(f"{path} is a safetensors file, but not one of this package's models")
+    try:
+        model_config = from_json(ModelConfig, metadata["model"], str(path))
+        tracker_config = from_json(TrackerConfig, metadata["tracker"], str(path))
+    except (KeyError, ConfigError) as error:
+        raise WeightsError(
+            f"{path} has no usable configuration in its metadata: {error}"
+        ) from error
+    model = LiteTrack(model_config)
+    load_state(model, state, str(path))
+    return LoadedWeights(model.eval(), tracker_config, sha256, metadata)
+
+
+def kept_state(model: LiteTrack) -> dict[str, Tensor]:
+    """The state dict without batch norm's step counters, which inference never reads."""
+    return {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
+
+
+def load_state(model: LiteTrack, state: Mapping[str, Tensor], origin: str) -> None:
+    """Copy tensors into a model, all of them or none.
+
+    Args:
+        model: the model to fill.
+        state: tensors by key; batch norm's step counters may be absent.
+        origin: what the tensors were read from, for messages.
+
+    Raises:
+        WeightsError: names the missing, unexpected or misshapen keys and the variant.
+    """
+    wanted = kept_state(model)
+    given = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    faults = [f"missing {key}" for key in wanted if key not in given]
+    faults += [f"unexpected {key}" for key in given if key not in wanted]
+    faults += [
+        f"{key} has shape {tuple(given[key].shape)} instead of {tuple(tensor.shape)}"
+        for key, tensor in wanted.items()
+        if key in given and given[key].shape != tensor.shape
+    ]
+    if faults:
+        shown = "; ".join(faults[:4]) + (f"; and {len(faults) - 4} more" if faults[4:] else "")
+        raise WeightsError(
+            f"{origin} does not fit the model '{model.config.name}': {shown}; "
+            "choose the variant the weights were made for"
+        )
+    with torch.no_grad():
+        for key, tensor in wanted.items():
+            tensor.copy_(given[key])

@@ -1,0 +1,42 @@
+"""Between image pixels and the network's units, in both decode conventions.
+
+``official`` repeats the authors' arithmetic, half-pixel template centre and unrounded map back
+included, for weights trained with it; ``exact`` uses the crop's true, rounded origin.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from litetrack_ros.config import Decode
+from litetrack_ros.crop import CropRegion
+from litetrack_ros.geometry import FloatArray, cxcywh_to_xywh, xywh_to_cxcywh, xywh_to_xyxy
+
+
+def template_box_xyxy_norm(
+    box_xywh: FloatArray, region: CropRegion, decode: Decode
+) -> npt.NDArray[np.float32]:
+    """The target's box in its template crop, in units of the crop's side, not clamped, ``(4,)``."""
+    if decode == "exact":
+        cxcywh = region.image_to_crop_norm(xywh_to_cxcywh(box_xywh))
+    else:
+        center = (region.size_px - 1) / 2
+        size = np.asarray(box_xywh[2:]) * region.resize_factor
+        cxcywh = np.array([center, center, *size]) / region.size_px
+    return np.asarray(xywh_to_xyxy(cxcywh_to_xywh(cxcywh)), dtype=np.float32)
+
+
+def map_box_back(
+    box_cxcywh_norm: npt.NDArray[np.float32], region: CropRegion, decode: Decode
+) -> FloatArray:
+    """A predicted box of a search crop as xywh in image pixels, ``(4,)``, not clipped."""
+    if decode == "exact":
+        return cxcywh_to_xywh(region.crop_to_image(box_cxcywh_norm))
+    # float32 as in the authors' code, then float64 around the unrounded centre.
+    scale = np.float32(region.resize_factor)
+    cx, cy, w, h = (float(v) for v in box_cxcywh_norm * np.float32(region.size_px) / scale)
+    half_side = 0.5 * region.size_px / region.resize_factor
+    cx += region.center_xy_px[0] - half_side
+    cy += region.center_xy_px[1] - half_side
+    return np.array([cx - 0.5 * w, cy - 0.5 * h, w, h], dtype=np.float64)

@@ -1,0 +1,59 @@
+"""Is the target tracked or lost? A state machine over raw scores that counts frames."""
+
+from __future__ import annotations
+
+import enum
+
+from litetrack_ros.config import TrackerConfig
+
+
+class State(enum.IntEnum):
+    """A target's state; the numbers are those of the ROS messages."""
+
+    IDLE = 0
+    INITIALISING = 1
+    TRACKING = 2
+    LOST = 3
+
+
+class StateMachine:
+    """TRACKING until enough misses in a row, LOST until found again or given up (IDLE).
+
+    Args:
+        config: thresholds and counts; with ``lost_threshold`` 0 the state stays TRACKING.
+    """
+
+    def __init__(self, config: TrackerConfig) -> None:
+        self.config = config
+        self.state = State.TRACKING
+        self._misses = 0
+        self._lost_frames = 0
+
+    @property
+    def search_scale(self) -> float:
+        """What to multiply the search factor by in the next frame."""
+        scale = self.config.search_growth**self._lost_frames
+        return float(min(scale, self.config.max_search_scale))
+
+    @property
+    def is_miss(self) -> bool:
+        """Whether the latest frame's score was below the threshold."""
+        return self._misses > 0
+
+    def update(self, score: float) -> State:
+        """Take the raw score of a frame and return the state after it."""
+        config = self.config
+        if config.lost_threshold == 0:
+            return self.state
+        if self.state is State.LOST:
+            if score >= max(config.found_threshold, config.lost_threshold):
+                self.state, self._misses, self._lost_frames = State.TRACKING, 0, 0
+            else:
+                self._lost_frames += 1
+                if config.idle_after_frames and self._lost_frames >= config.idle_after_frames:
+                    self.state = State.IDLE
+        elif self.state is State.TRACKING:
+            self._misses = self._misses + 1 if score < config.lost_threshold else 0
+            if self._misses >= config.lost_after_frames:
+                self.state = State.LOST
+        return self.state
