@@ -18,6 +18,10 @@ WAYS_OUT: dict[str, str] = {
         f"install one flavour of OpenCV: {_PIP.format('opencv')} (with windows), "
         f"{_PIP.format('opencv-headless')} (no windows), or apt's python3-opencv on a robot"
     ),
+    "litetrack_ros.msg": (
+        "build this package's messages (`make install` in a checkout, or `colcon build` in a "
+        "workspace whose setup.bash is sourced then)"
+    ),
     "onnx": _PIP.format("export"),
     "onnxruntime": (
         f"install one flavour of onnxruntime: {_PIP.format('onnx')} (CPU), "
@@ -51,7 +55,7 @@ def require(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        package = name.partition(".")[0]
+        package = name if name in WAYS_OUT else name.partition(".")[0]
         absent = isinstance(error, ModuleNotFoundError) and error.name == package
         fault = "is not installed" if absent else f"does not load ({error})"
         way_out = WAYS_OUT.get(package, f"pip install {package}")

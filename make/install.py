@@ -138,6 +138,7 @@ def install_ros(record: Record, ros: str) -> None:
     if record.done.get("ros packages") == state:
         return
     if record.done.get("ros", ros) != ros:
+        record.set("ros packages", "")  # an install that fails after this is started again
         remove_ros()
     if wheels:
         pip("install", *wheels, "colcon-common-extensions")

@@ -28,7 +28,6 @@ _BUILD = (
     "ament-cmake-pytest",
     "ament-cmake-ros",
     "ament-lint",
-    "python-cmake-module",
     "rosidl-default-generators",
     "rosidl-default-runtime",
     "rosidl-core-generators",
@@ -52,6 +51,12 @@ _BUILD = (
     "rosidl-dynamic-typesupport-fastrtps",
 )
 
+# What only one of them has. Kilted's ament_cmake_ros_core has no prefixed name.
+_BUILD_ONLY_IN = {
+    "jazzy": ("ros-jazzy-python-cmake-module",),
+    "kilted": ("ros-ament-cmake-ros-core~=0.14.5",),
+}
+
 # lark installs into the same folder as lark-parser, which rosidl-parser asks for: it goes last.
 LARK = "lark==1.1.9"
 
@@ -63,7 +68,8 @@ _PYTHON_INCLUDE = re.compile(r"/opt/python/cp\d+-cp\d+/include/python3\.\d+")
 
 def requirements(distribution: str) -> list[str]:
     """The wheels to run the node and build its messages (always by the prefixed names)."""
-    return [f"ros-{distribution}-{name}" for name in (*_RUN, *_BUILD)]
+    names = [f"ros-{distribution}-{name}" for name in (*_RUN, *_BUILD)]
+    return [*names, *_BUILD_ONLY_IN[distribution]]
 
 
 def why_none() -> str:
