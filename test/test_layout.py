@@ -1,0 +1,234 @@
+"""Imports point one way, ROS stays in the node, and the ONNX path needs no torch."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = "litetrack_ros"
+SOURCE = Path(__file__).resolve().parents[1] / PACKAGE
+
+# Part of the package -> the parts it may import. "" are the modules at the top: boxes, crops,
+# configuration, errors. A new part fails here until somebody says where it stands.
+BASE = frozenset({""})
+TRACKING = BASE | {"model", "backends", "tracker"}
+EVALUATING = TRACKING | {"media", "datasets", "evaluation"}
+MAY_IMPORT: dict[str, frozenset[str]] = {
+    "": BASE,
+    "media": BASE | {"media"},
+    "model": BASE | {"model"},
+    "backends": BASE | {"model", "backends"},
+    "tracker": TRACKING,
+    "datasets": TRACKING | {"media", "datasets"},
+    "evaluation": EVALUATING,
+    "export": EVALUATING | {"export"},
+    "training": EVALUATING | {"training"},
+    "node": TRACKING | {"media", "node", "msg"},
+    "tools": EVALUATING | {"export", "training", "tools", "node", "msg"},
+}
+
+# Everything that comes with ROS 2. Only node/ may know it; node/ messages go through there too.
+ROS = frozenset(
+    {
+        "action_msgs",
+        "ament_index_python",
+        "builtin_interfaces",
+        "cv_bridge",
+        "diagnostic_msgs",
+        "diagnostic_updater",
+        "geometry_msgs",
+        "image_transport",
+        "launch",
+        "launch_ros",
+        "lifecycle_msgs",
+        "message_filters",
+        "rcl_interfaces",
+        "rclpy",
+        "rosbag2_py",
+        "rosgraph_msgs",
+        "rosidl_runtime_py",
+        "sensor_msgs",
+        "std_msgs",
+        "std_srvs",
+        "vision_msgs",
+    }
+)
+NEVER = frozenset({"torchvision"})  # its builds follow torch's too closely for a robot
+
+
+class Import(NamedTuple):
+    """One import statement: the module it stands in, its line, what it names, and whether late."""
+
+    module: str
+    line: int
+    name: str
+    late: bool  # inside a function: carried out when that is called
+
+    @property
+    def place(self) -> str:
+        return f"{self.module}:{self.line} imports {self.name}"
+
+
+def part_of(name: str) -> str:
+    """``"litetrack_ros.tools.main"`` -> ``"tools"``; a module at the top -> ``""``."""
+    words = name.split(".")
+    path = SOURCE.joinpath(*words[1:2])
+    return words[1] if len(words) > 1 and (path.is_dir() or words[1] == "msg") else ""
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name."""
+    found = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        words = [PACKAGE, *path.relative_to(SOURCE).with_suffix("").parts]
+        found[".".join(words[:-1] if words[-1] == "__init__" else words)] = path
+    return found
+
+
+def imports_of(module: str, path: Path) -> Iterator[Import]:
+    """All import statements of a module, at any depth, relative ones made absolute."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+
+    def visit(node: ast.AST, late: bool) -> Iterator[Import]:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(module, node.lineno, alias.name, late)
+        elif isinstance(node, ast.ImportFrom):
+            origin = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                origin = ".".join([*parents, *([origin] if origin else [])])
+            # `from litetrack_ros import tracker` names the part in its list.
+            for alias in node.names:
+                name = f"{origin}.{alias.name}" if origin == PACKAGE else origin
+                yield Import(module, node.lineno, name, late)
+        inside = late or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child, inside)
+
+    yield from visit(ast.parse(path.read_text(), str(path)), False)
+
+
+ALL_IMPORTS = [entry for module, path in modules().items() for entry in imports_of(module, path)]
+OWN = [entry for entry in ALL_IMPORTS if entry.name.split(".")[0] == PACKAGE]
+FOREIGN = [entry for entry in ALL_IMPORTS if entry.name.split(".")[0] != PACKAGE]
+
+
+def test_every_part_has_its_place_in_the_table():
+    parts = {part_of(module) for module in modules()}
+    assert parts <= MAY_IMPORT.keys()
+
+
+def test_imports_point_one_way():
+    wrong = [
+        entry.place for entry in OWN if part_of(entry.name) not in MAY_IMPORT[part_of(entry.module)]
+    ]
+    assert wrong == []
+
+
+def test_tools_import_the_node_late():
+    wrong = [
+        entry.place
+        for entry in OWN
+        if part_of(entry.module) == "tools"
+        and part_of(entry.name) in ("node", "msg")
+        and not entry.late
+    ]
+    assert wrong == []
+
+
+def test_only_the_node_knows_ros():
+    wrong = [
+        entry.place
+        for entry in FOREIGN
+        if entry.name.split(".")[0] in ROS and part_of(entry.module) != "node"
+    ]
+    assert wrong == []
+
+
+def test_nothing_imports_what_is_never_imported():
+    assert [entry.place for entry in FOREIGN if entry.name.split(".")[0] in NEVER] == []
+
+
+def import_without(blocked: frozenset[str], names: list[str]) -> None:
+    """Imports modules in a new Python in which ``blocked`` packages do not exist."""
+    code = f"""
+import importlib, sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {sorted(blocked)!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}} (blocked)", name=name)
+
+sys.meta_path.insert(0, Blocker())
+failed = []
+for name in {names!r}:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        failed.append(f"{{name}}: {{error}}")
+sys.exit("\\n".join(failed) or 0)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_everything_outside_the_node_imports_without_ros():
+    import_without(ROS | NEVER, [name for name in modules() if part_of(name) != "node"])
+
+
+# What runs a model from an ONNX file, from a video or a camera topic to boxes.
+TORCH_FREE = ("", "backends", "tracker", "media")
+TORCH = "litetrack_ros.backends.torch_backend"
+
+
+def test_the_onnx_path_imports_without_torch():
+    names = [name for name in modules() if part_of(name) in TORCH_FREE and name != TORCH]
+    import_without(ROS | NEVER | {"torch", "safetensors"}, names)
+
+
+@pytest.mark.ros
+def test_the_node_imports_without_torch():
+    names = [name for name in modules() if part_of(name) == "node"]
+    optional = {"cv_bridge", "vision_msgs", "launch", "launch_ros", "ament_index_python"}
+    import_without(NEVER | optional | {"torch", "safetensors"}, names)
+
+
+@pytest.mark.ros
+def test_messages_import_beside_the_source_tree(root: Path):
+    """The source tree's package hides the installed one: extend_path joins them."""
+    code = (
+        "import litetrack_ros, litetrack_ros.errors as errors, litetrack_ros.msg as msg\n"
+        "print(litetrack_ros.__file__, errors.__file__, msg.__file__, sep='\\n')\n"
+        "msg.TrackedBox.__class__.__import_type_support__()\n"
+        "assert msg.TrackedBox.__class__._TYPE_SUPPORT is not None\n"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    package, module, messages = result.stdout.splitlines()
+    assert Path(package) == root / PACKAGE / "__init__.py"
+    assert Path(module) == root / PACKAGE / "errors.py"
+    assert not Path(messages).is_relative_to(root / PACKAGE)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import rclpy.node", [("rclpy.node", False)]),
+        ("def f():\n  import rclpy", [("rclpy", True)]),
+        ("from . import errors", [("litetrack_ros.tools", False)]),
+        ("from ..node import x", [("litetrack_ros.node", False)]),
+        ("from litetrack_ros import node", [("litetrack_ros.node", False)]),
+        ("from .. import node", [("litetrack_ros.node", False)]),
+        ("try:\n  import torch\nexcept ImportError:\n  pass", [("torch", False)]),
+    ],
+)
+def test_import_statements_are_read(tmp_path: Path, source: str, expected: list):
+    path = tmp_path / "verb.py"
+    path.write_text(source)
+    found = [(entry.name, entry.late) for entry in imports_of("litetrack_ros.tools.verb", path)]
+    assert found == expected
