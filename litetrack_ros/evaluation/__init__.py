@@ -1,0 +1,1 @@
+"""One-pass evaluation: overlap measures, the protocol and its reports."""

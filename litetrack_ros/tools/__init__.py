@@ -1,0 +1,1 @@
+"""The ``litetrack`` command: every verb is a module of this package."""
