@@ -1,0 +1,1 @@
+"""Sequences to evaluate on and pairs to train on."""
