@@ -9,8 +9,8 @@ from setuptools import setup
 
 
 def shared_files() -> list[tuple[str, list[str]]]:
-    """Where a ROS installation has these folders too: PREFIX/share/litetrack_ros/FOLDER."""
-    files: dict[str, list[str]] = {}
+    """Where a ROS installation has them too: in PREFIX/share/litetrack_ros."""
+    files = {"share/litetrack_ros": ["package.xml"]}
     for folder in ("config", "launch", "models"):
         for path in sorted(Path(folder).rglob("*")):
             if path.is_file():

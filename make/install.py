@@ -181,7 +181,8 @@ def build_messages(record: Record, ros: str) -> None:
     if ros.startswith("wheels"):
         ros_wheels.mend_cmake_paths(VENV)
     run(
-        *(python, "-m", "colcon", "--log-base", build / "log"),
+        # "error": colcon warns that wheels have no setup files, which nothing here needs.
+        *(python, "-m", "colcon", "--log-base", build / "log", "--log-level", "error"),
         *("build", "--base-paths", ROOT, "--build-base", build, "--install-base", install),
         *("--merge-install", "--symlink-install", "--event-handlers", "console_direct-"),
         *("--cmake-args", f"-DPython3_EXECUTABLE={python}", "-DBUILD_TESTING=OFF"),

@@ -1,6 +1,7 @@
 """`make install` and the metadata that pip, colcon and rosdep read agree with each other."""
 
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from types import ModuleType
 import pytest
 
 import litetrack_ros
+from litetrack_ros.dependencies import require
 
 
 @pytest.fixture
@@ -124,6 +126,16 @@ def test_a_record_survives_and_tells_changes(make_module, tmp_path: Path):
     inputs.write_text("b")
     assert install.fingerprint("jazzy", inputs) != before
     assert install.fingerprint("kilted", inputs) != before
+
+
+def test_a_ros_that_was_installed_is_tested(root: Path):
+    """Tests marked `ros` skip without it: that must not hide a broken install."""
+    record = root / ".venv" / "installed.json"
+    if Path(sys.prefix) != root / ".venv" or not record.is_file():
+        pytest.skip(f"runs in {sys.prefix}, not in the environment of `make install`")
+    if json.loads(record.read_text())["ros"] != "none":
+        assert require("rclpy")
+        assert require("litetrack_ros.msg")
 
 
 @pytest.mark.ros

@@ -34,8 +34,8 @@ def report_from(site_packages: Path, cwd: Path) -> dict:
         env=environment,
         capture_output=True,
         text=True,
-        check=True,
     )
+    assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     assert Path(report["package"]).parent == site_packages / "litetrack_ros"
     return report
