@@ -146,9 +146,12 @@ def install_ros(record: Record, ros: str) -> None:
     elif source == "sourced":
         pip("install", "colcon-common-extensions")
     for site_packages in VENV.glob("lib/python3*/site-packages"):
-        shutil.copyfile(hook, site_packages / "litetrack_ros_env.py")
-        start = f"litetrack_ros_env.activate({distribution if wheels else ''!r})"
-        (site_packages / "litetrack_ros_env.pth").write_text(f"import litetrack_ros_env; {start}\n")
+        module, path_file = (site_packages / f"litetrack_ros_env.{x}" for x in ("py", "pth"))
+        path_file.unlink(missing_ok=True)
+        if source != "none":
+            shutil.copyfile(hook, module)
+            start = f"litetrack_ros_env.activate({distribution if wheels else ''!r})"
+            path_file.write_text(f"import litetrack_ros_env; {start}\n")
     record.set("ros", ros)
     record.set("ros packages", state)
 
