@@ -84,9 +84,7 @@ def draw_crop(frame: Frame, region: CropRegion, rng: Rng) -> Uint8Image:
     return extract_crop(image, inner)
 
 
-def draw_window(
-    frame: Frame, x0: int, y0: int, width: int, height: int, rng: Rng
-) -> Uint8Image:
+def draw_window(frame: Frame, x0: int, y0: int, width: int, height: int, rng: Rng) -> Uint8Image:
     """Draw a rectangle of a frame, ``(height, width, 3)`` uint8 RGB."""
     middle = np.array([0.5 * frame.background.shape[1], 0.5 * frame.background.shape[0]])
     source, placement = _shrink(frame.background, frame.placement, middle)
@@ -112,17 +110,19 @@ def _paste(canvas: Uint8Image, layer: Layer, x0: int, y0: int) -> None:
         layer.sprite.rgba, layer.placement, layer.sprite.outline_xy.mean(axis=0)
     )
     maps = placement.source_maps(x0 + left, y0 + top, right - left, bottom - top)
-    rgba = cv2.remap(source, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    rgba = np.asarray(
+        cv2.remap(source, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), dtype=np.uint8
+    )
     if layer.motion_px[0] >= 2.0:
         rgba = motion_blur(rgba, *layer.motion_px)
-    rgb, alpha = np.ascontiguousarray(rgba[..., :3]), rgba[..., 3].astype(np.float32)
+    rgb, alpha = np.ascontiguousarray(rgba[..., :3]), rgba[..., 3]
     if layer.tones is not None:
-        rgb = cv2.LUT(rgb, layer.tones)
+        rgb = np.asarray(cv2.LUT(rgb, layer.tones), dtype=np.uint8)
     if layer.feather_px > 0.0:
-        alpha = cv2.GaussianBlur(alpha, (0, 0), layer.feather_px)
-    alpha *= np.float32(1.0 / 255.0)
+        alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), layer.feather_px), dtype=np.uint8)
+    weight = alpha * np.float32(1.0 / 255.0)
     below = np.ascontiguousarray(canvas[top:bottom, left:right])
-    canvas[top:bottom, left:right] = cv2.blendLinear(below, rgb, 1.0 - alpha, alpha)
+    canvas[top:bottom, left:right] = cv2.blendLinear(below, rgb, 1.0 - weight, weight)
 
 
 def _shrink(

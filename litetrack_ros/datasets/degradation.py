@@ -109,7 +109,8 @@ def apply_look(scene: Uint8Image, look: Look, rng: Rng) -> Uint8Image:
     if look.noise > 0.0:
         image = _add_noise(image, look.noise, rng)
     if look.grey:
-        image = np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB))
     if look.jpeg_quality > 0:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, look.jpeg_quality])
         image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))

@@ -60,9 +60,7 @@ def filmed_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pai
     )
 
 
-def _frame(
-    clip: Clip, index: int, scale: float, mirrored: bool
-) -> tuple[Uint8Image, FloatArray]:
+def _frame(clip: Clip, index: int, scale: float, mirrored: bool) -> tuple[Uint8Image, FloatArray]:
     frame = clip.frames[index]
     x, y, w, h = clip.boxes_xywh[index]
     if mirrored:
@@ -83,7 +81,5 @@ def _draw(
     matrix = zoom(scale, scale)
     if mirrored:
         matrix = matrix @ shift(width, 0.0) @ zoom(-1.0, 1.0)
-    frame = Frame(
-        int(width * scale), int(height * scale), picture, Placement(matrix), layers, look
-    )
+    frame = Frame(int(width * scale), int(height * scale), picture, Placement(matrix), layers, look)
     return draw_crop(frame, region, rng)

@@ -149,13 +149,12 @@ def _read_materials(folders: tuple[Path, ...]) -> Materials:
 
 def make_sprite(rgba: Uint8Image) -> Sprite:
     """A sprite from ``(H, W, 4)`` uint8 straight alpha, some of it above one half."""
-    padded = cv2.copyMakeBorder(
-        rgba, _PAD_PX, _PAD_PX, _PAD_PX, _PAD_PX, cv2.BORDER_REPLICATE
-    )
+    padded = cv2.copyMakeBorder(rgba, _PAD_PX, _PAD_PX, _PAD_PX, _PAD_PX, cv2.BORDER_REPLICATE)
     for border in (np.s_[:_PAD_PX], np.s_[-_PAD_PX:]):
         padded[border, :, 3] = 0
         padded[:, border, 3] = 0
-    return Sprite(np.asarray(padded, dtype=np.uint8), outline_of(padded[..., 3]))
+    sprite = np.asarray(padded, dtype=np.uint8)
+    return Sprite(sprite, outline_of(sprite[..., 3]))
 
 
 def outline_of(alpha: Uint8Image) -> Points:
@@ -211,7 +210,7 @@ def _read_picture(path: Path) -> Uint8Image:
     if picture is None:
         raise DatasetError(f"the picture {path} cannot be decoded")
     if picture.dtype != np.uint8:
-        picture = (picture >> 8).astype(np.uint8)
+        picture = (picture.astype(np.uint16) >> 8).astype(np.uint8)
     return np.asarray(picture, dtype=np.uint8)
 
 

@@ -45,7 +45,7 @@ class _Shot(NamedTuple):
 
 
 def natural_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: PairRecipe) -> Pair:
-    """A region of a photo in two frames; distractors are pasted as they are beside other targets."""
+    """A region of a photo in two frames; distractors and occluders are pasted as elsewhere."""
     photo = materials.photos[int(rng.integers(len(materials.photos)))].rgb
     outline = _draw_target(rng, photo)
     x1, y1, x2, y2 = bounds_xyxy(outline)
@@ -68,9 +68,7 @@ def natural_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pa
     size = math.sqrt(later.box_xywh[2] * later.box_xywh[3])
     bounds = later.bounds_xyxy if present else None
     count = draw_distractor_count(rng, 0.7 * recipe.distractors)
-    layers: list[Layer] = draw_distractors(
-        rng, materials, search_region, bounds, size, count, None
-    )
+    layers: list[Layer] = draw_distractors(rng, materials, search_region, bounds, size, count, None)
     if present and rng.random() < recipe.occluders:
         occluder = draw_occluder(rng, materials, later.bounds_xyxy, size)
         layers += [] if occluder is None else [occluder]

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 Matrix = npt.NDArray[np.float64]
 FloatMap = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating]
 
 
 class Bend(NamedTuple):
@@ -29,7 +30,7 @@ class Bend(NamedTuple):
     frequency: npt.NDArray[np.float64]
     phase: tuple[float, float]
 
-    def displace(self, x: FloatMap, y: FloatMap) -> tuple[FloatMap, FloatMap]:
+    def displace(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Displacement along x and y at points of the picture."""
         dx, dy = (
             np.float32(amplitude)
@@ -74,6 +75,8 @@ class Placement:
         inverse = np.linalg.inv(self.matrix).astype(np.float32)
         x = np.arange(x0, x0 + width, dtype=np.float32)[None, :] + np.float32(0.5)
         y = np.arange(y0, y0 + height, dtype=np.float32)[:, None] + np.float32(0.5)
+        u: Floats
+        v: Floats
         u, v, w = (row[0] * x + (row[1] * y + row[2]) for row in inverse)
         if abs(inverse[2, 0]) + abs(inverse[2, 1]) > 1e-12:
             u, v = u / w, v / w

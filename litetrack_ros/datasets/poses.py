@@ -92,9 +92,7 @@ def place(
     left, top, right, bottom = bounds_xyxy(placed.points(outline_xy))
     scale = size_px / math.sqrt((right - left) * (bottom - top))
     return placed.after(
-        shift(*center_xy)
-        @ zoom(scale, scale)
-        @ shift(-0.5 * (left + right), -0.5 * (top + bottom))
+        shift(*center_xy) @ zoom(scale, scale) @ shift(-0.5 * (left + right), -0.5 * (top + bottom))
     )
 
 

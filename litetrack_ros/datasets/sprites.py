@@ -1,4 +1,4 @@
-"""Objects for synthetic scenes: cut-outs, targets of clips, and pieces of photos in random shapes."""
+"""Objects for synthetic scenes: cut-outs, and pieces of photos in random shapes."""
 
 from __future__ import annotations
 
