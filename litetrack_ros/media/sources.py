@@ -66,7 +66,7 @@ class Source(Protocol):
 class ImageFolder:
     """The images of a folder, in natural order of their names (``f2`` before ``f10``).
 
-    Sizes, channels and depths may differ between images.
+    Sizes, channels and depths may differ between images; hidden files are passed over.
 
     Raises:
         MediaError: no folder, or no images in it.
@@ -112,14 +112,15 @@ class VideoFile:
             raise MediaError(f"there is no video file {path}")
         if path.stat().st_size == 0:
             raise MediaError(f"the video {path} is empty")
-        self._capture = _open_capture(str(path))
-        if self._capture is None:
+        capture = _open_capture(str(path))
+        if capture is None:
             raise MediaError(
                 f"cannot read {path} as a video: it is damaged, incomplete or of a kind that "
                 "this OpenCV does not decode"
             )
-        self.fps = _positive(self._capture.get(cv2.CAP_PROP_FPS))
-        count = _positive(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self._capture = capture
+        self.fps = _positive(capture.get(cv2.CAP_PROP_FPS))
+        count = _positive(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.frame_count = None if count is None else round(count)
 
     def __iter__(self) -> Iterator[Frame]:
