@@ -12,11 +12,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_type_hints
 
 import yaml
 
 from litetrack_ros.errors import ConfigError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Interaction = Literal["asynchronous", "joint"]
 Stem = Literal["patch16", "efficientnet_lite0"]
@@ -137,7 +140,7 @@ class TrackerConfig:
         _check(self, "clip_margin_px", self.clip_margin_px >= 1, "at least 1")
 
 
-Config = TypeVar("Config", ModelConfig, TrackerConfig)
+Config = TypeVar("Config", bound="DataclassInstance")
 
 
 def from_mapping(kind: type[Config], values: Mapping[str, Any], origin: str) -> Config:
@@ -179,7 +182,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def to_json(config: ModelConfig | TrackerConfig) -> str:
+def to_json(config: DataclassInstance) -> str:
     """A configuration as the JSON kept in a weights file's metadata."""
     return json.dumps(dataclasses.asdict(config), sort_keys=True)
 

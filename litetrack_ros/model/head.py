@@ -65,5 +65,6 @@ class CenterHead(nn.Module):
 
 
 def clamped_sigmoid(x: Tensor) -> Tensor:
-    """Sigmoid, kept away from 0 and 1 by 1e-4."""
-    return torch.sigmoid(x).clamp(SIGMOID_FLOOR, 1 - SIGMOID_FLOOR)
+    """Sigmoid, kept away from 0 and 1 by 1e-4; float32 where x is of half precision."""
+    wide = x if x.dtype in (torch.float32, torch.float64) else x.float()  # 1 - 1e-4 needs it
+    return torch.sigmoid(wide).clamp(SIGMOID_FLOOR, 1 - SIGMOID_FLOOR)

@@ -1,0 +1,60 @@
+"""``litetrack train``: train a model by a recipe."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "train a model by a recipe"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("recipe", type=Path, help="a recipe, such as config/train_nano.yaml")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="folders with photos/, cutouts/ and clips/ to make pairs from",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes that make pairs (%(default)s)"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, help="CPU threads of the training itself (%(default)s)"
+    )
+    parser.add_argument(
+        "--max-minutes",
+        type=float,
+        metavar="N",
+        help="stop after N minutes, to be resumed; changes nothing else",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; ends with status 0 also when stopped, as the run can be resumed."""
+    from litetrack_ros.dependencies import require
+
+    for package in ("torch", "tqdm", "safetensors"):
+        require(package)
+    import torch
+
+    from litetrack_ros.datasets.synthetic import SyntheticPairs
+    from litetrack_ros.training.loop import RunOptions, train
+    from litetrack_ros.training.recipe import read_recipe
+
+    torch.set_num_threads(args.threads)
+    recipe = read_recipe(args.recipe)
+    parts = {
+        split: SyntheticPairs(args.data, recipe.model_config(), recipe.seed, split=split)
+        for split in ("train", "validation")
+    }
+    options = RunOptions(args.device, args.workers, args.resume, args.max_minutes)
+    done = train(recipe, parts["train"], parts["validation"], args.out, options)
+    print(f"{done} of {recipe.steps} steps done; the model is {args.out / 'latest.safetensors'}")
+    return 0

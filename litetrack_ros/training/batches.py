@@ -1,0 +1,137 @@
+"""Batches of pairs by step: any step's batch can be made again, in any process, without the rest.
+
+That is what makes a run repeatable and a resumed run equal to an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from litetrack_ros.datasets.pairs import Pair
+
+PREFETCH_STEPS = 4  # batches that each worker keeps ready
+
+
+class PairSource(Protocol):
+    """Makes pairs; the same index always gives the same pair."""
+
+    def pair(self, index: int) -> Pair:
+        """The pair of an index from 0 on."""
+
+
+class PairBatch(NamedTuple):
+    """A batch of pairs.
+
+    Attributes:
+        templates: uint8 RGB ``(B, S, S, 3)``, or the frozen stem's features ``(B, F, G, G)``.
+        template_boxes_xyxy_norm: float32 ``(B, 4)``.
+        searches: as ``templates``.
+        search_boxes_cxcywh_norm: float32 ``(B, 4)``; zeros where absent.
+        present: bool ``(B,)``.
+    """
+
+    templates: Tensor
+    template_boxes_xyxy_norm: Tensor
+    searches: Tensor
+    search_boxes_cxcywh_norm: Tensor
+    present: Tensor
+
+    def to(self, device: torch.device) -> PairBatch:
+        """The same batch on a device."""
+        return PairBatch(*(t.to(device, non_blocking=True) for t in self))
+
+
+def collate(pairs: list[Pair]) -> PairBatch:
+    """Stack pairs into a batch of images."""
+    boxes = torch.from_numpy(np.stack([p.template_box_cxcywh_norm for p in pairs]))
+    half = boxes[:, 2:] / 2
+    return PairBatch(
+        torch.from_numpy(np.stack([p.template for p in pairs])),
+        torch.cat([boxes[:, :2] - half, boxes[:, :2] + half], dim=1),
+        torch.from_numpy(np.stack([p.search for p in pairs])),
+        torch.from_numpy(np.stack([p.search_box_cxcywh_norm for p in pairs])),
+        torch.tensor([p.present for p in pairs]),
+    )
+
+
+class StepBatches(Dataset[PairBatch]):
+    """Item ``k`` is the batch of step ``k`` of this process.
+
+    Args:
+        source: makes the pairs.
+        batch_size: pairs a step.
+        rank, world_size: of this process among those that train together; each has its own pairs.
+        features: what turns images into features where the pairs are made; None keeps images.
+    """
+
+    def __init__(
+        self,
+        source: PairSource,
+        batch_size: int,
+        rank: int = 0,
+        world_size: int = 1,
+        features: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.source, self.batch_size = source, batch_size
+        self.rank, self.world_size = rank, world_size
+        self.features = features
+
+    def __getitem__(self, step: int) -> PairBatch:
+        first = (step * self.world_size + self.rank) * self.batch_size
+        batch = collate([self.source.pair(first + k) for k in range(self.batch_size)])
+        if self.features is None:
+            return batch
+        return batch._replace(
+            templates=self.features(batch.templates), searches=self.features(batch.searches)
+        )
+
+    def between(self, start: int, stop: int, workers: int) -> Iterator[PairBatch]:
+        """The batches of steps ``start`` to ``stop - 1``, made ahead by worker processes.
+
+        Args:
+            workers: number of processes, each with one thread; 0 makes batches in this process.
+        """
+        loader = DataLoader(
+            self,
+            batch_size=None,
+            sampler=range(start, stop),
+            num_workers=workers,
+            prefetch_factor=PREFETCH_STEPS if workers else None,
+            worker_init_fn=_one_thread,
+        )
+        return iter(loader)
+
+
+def roll_templates(batch: PairBatch, share: float, generator: torch.Generator) -> PairBatch:
+    """Give some pairs their neighbour's template, which makes their own target a distractor.
+
+    Args:
+        batch: at least two pairs.
+        share: part of the pairs, rounded to whole ones.
+        generator: decides which.
+    """
+    count = len(batch.present)
+    order = torch.randperm(count, generator=generator)
+    chosen = order[: round(share * count)].to(batch.present.device)
+    source = torch.arange(count, device=batch.present.device)
+    source[chosen] = (chosen + 1) % count
+    present = batch.present.clone()
+    present[chosen] = False
+    return batch._replace(
+        templates=batch.templates[source],
+        template_boxes_xyxy_norm=batch.template_boxes_xyxy_norm[source],
+        present=present,
+    )
+
+
+def _one_thread(worker: int) -> None:
+    import cv2
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)

@@ -1,0 +1,257 @@
+"""The training loop: for a CPU, one GPU, or several processes under `torchrun`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+from tqdm import tqdm
+
+from litetrack_ros.config import TrackerConfig
+from litetrack_ros.errors import ConfigError
+from litetrack_ros.model.litetrack import LiteTrack
+from litetrack_ros.model.stem import EfficientNetLite0Stem
+from litetrack_ros.training import checkpoints
+from litetrack_ros.training.batches import PairBatch, PairSource, StepBatches, roll_templates
+from litetrack_ros.training.ema import Ema
+from litetrack_ros.training.losses import LossReport, LossWeights, pair_losses
+from litetrack_ros.training.network import (
+    PRECISIONS,
+    TrainedNetwork,
+    frozen_features,
+    parameter_groups,
+)
+from litetrack_ros.training.pretrained import load_pretrained_stem
+from litetrack_ros.training.processes import ProcessGroup, process_group
+from litetrack_ros.training.recipe import Recipe
+from litetrack_ros.training.record import Record
+from litetrack_ros.training.schedule import learning_rate_factor
+from litetrack_ros.training.stopping import StopRequest
+from litetrack_ros.training.validation import ValidationReport, validate
+
+# The score map starts near 0.1, as in CenterNet: few cells hold a target, and from 0.5 the first
+# hundreds of steps would go into saying so.
+SCORE_PRIOR_LOGIT = -2.19
+WRITE_EVERY = 10  # steps between two waits for the device and writes of the figures
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is carried out; none of it changes its numbers on the same device.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        workers: processes that make pairs; 0 makes them between the steps.
+        resume: go on from the state in the run's folder.
+        max_minutes: stop after this time, to be resumed; None is no limit.
+    """
+
+    device: str = "cpu"
+    workers: int = 1
+    resume: bool = False
+    max_minutes: float | None = None
+
+
+class Trainer:
+    """What a run consists of, and its single step.
+
+    Args:
+        recipe: how to train.
+        group: this process and its device.
+    """
+
+    def __init__(self, recipe: Recipe, group: ProcessGroup) -> None:
+        self.recipe, self.group = recipe, group
+        torch.manual_seed(recipe.seed)
+        model = LiteTrack(recipe.model_config())
+        if isinstance(model.backbone.patch_embed, EfficientNetLite0Stem):
+            load_pretrained_stem(model.backbone.patch_embed)
+        torch.nn.init.constant_(model.box_head.get_submodule("conv5_ctr").bias, SCORE_PRIOR_LOGIT)
+        self.features = frozen_features(model, recipe, group.device)
+        self.network = TrainedNetwork(model, recipe.stem == "frozen").to(group.device).train()
+        self.wrapped = group.wrap(self.network)
+        self.ema = Ema(self.network, recipe.ema_decay)
+        self.optimizer = torch.optim.AdamW(parameter_groups(self.network, recipe))
+        scaled = recipe.precision == "float16"
+        self.scaler = torch.amp.GradScaler(group.device.type, enabled=scaled)
+        self.weights = LossWeights(recipe.focal_weight, recipe.giou_weight, recipe.l1_weight)
+
+    def step(self, step: int, batch: PairBatch) -> dict[str, Tensor]:
+        """One optimizer step; all randomness follows from the seed and the step.
+
+        Returns:
+            The step's figures, still on the device.
+        """
+        recipe = self.recipe
+        seed = recipe.seed * 1_000_003 + step * self.group.world_size + self.group.rank
+        torch.manual_seed(seed)
+        batch = roll_templates(batch, recipe.rolled_share, torch.Generator().manual_seed(seed))
+        factor = learning_rate_factor(step, recipe.warmup_steps, recipe.steps)
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = recipe.learning_rate * factor * parameters["rate"]
+        report = self._losses(step, batch.to(self.group.device))
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(report.total).backward()
+        self.scaler.unscale_(self.optimizer)
+        limit = recipe.clip_norm or float("inf")
+        norm = clip_grad_norm_(self.network.parameters(), limit)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.ema.update(self.network, step)
+        return {
+            "loss": report.total.detach(),
+            **{name: getattr(report, name) for name in report._fields[1:]},
+            "gradient_norm": norm,
+            "learning_rate": torch.tensor(recipe.learning_rate * factor),
+        }
+
+    def _losses(self, step: int, batch: PairBatch) -> LossReport:
+        precision = PRECISIONS[self.recipe.precision]
+        with torch.autocast(self.group.device.type, precision, enabled=precision != torch.float32):
+            maps = self.wrapped(batch)
+        return pair_losses(
+            maps,
+            batch.search_boxes_cxcywh_norm,
+            batch.present,
+            self.weights,
+            quality_labels=step >= self.recipe.quality_from_step,
+        )
+
+    def held_out(self, source: PairSource) -> list[PairBatch]:
+        """The validation pairs, made once."""
+        size = self.recipe.batch_size
+        batches = StepBatches(source, size, features=self.features)
+        count = max(1, self.recipe.validation_pairs // size)
+        return [batches[k].to(self.group.device) for k in range(count)]
+
+
+def train(
+    recipe: Recipe,
+    source: PairSource,
+    validation: PairSource,
+    folder: Path,
+    options: RunOptions,
+) -> int:
+    """Train a model, or go on with it.
+
+    Args:
+        recipe: how to train.
+        source: makes the training pairs.
+        validation: makes the held-out pairs.
+        folder: of the run; gets ``state.pt``, ``latest.safetensors``, ``best.safetensors``,
+            ``training.csv`` and ``validation.csv``.
+        options: how to carry it out.
+
+    Returns:
+        The number of steps done so far; below ``recipe.steps`` if the run was stopped.
+
+    Raises:
+        ConfigError: the folder holds a run and ``resume`` is not set, or another recipe's.
+        WeightsError: there is no state to resume from.
+    """
+    stop = StopRequest(options.max_minutes)
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / checkpoints.STATE_FILE).exists() and not options.resume:
+        raise ConfigError(f"{folder} holds a run already: add --resume, or choose another --out")
+    with process_group(options.device) as group, stop.listening():
+        trainer = Trainer(recipe, group)
+        run = _Run(trainer, folder)
+        if options.resume:
+            run.load()
+        batches = StepBatches(
+            source, recipe.batch_size, group.rank, group.world_size, trainer.features
+        ).between(run.done, recipe.steps, options.workers)
+        return run.go(batches, validation, stop)
+
+
+class _Run:
+    """The loop and its files; only the first process writes."""
+
+    def __init__(self, trainer: Trainer, folder: Path) -> None:
+        self.trainer, self.folder = trainer, folder
+        self.recipe = trainer.recipe
+        self.writes = trainer.group.rank == 0
+        self.done = 0
+        self.best = 0.0
+
+    def load(self) -> None:
+        """Take over the folder's state."""
+        t = self.trainer
+        progress = checkpoints.load_state(
+            self.folder, self.recipe, t.network, t.ema, t.optimizer, t.scaler
+        )
+        self.done, self.best = int(progress["done"]), progress["best"]
+
+    def save(self) -> None:
+        """Write the state and the averaged model."""
+        t = self.trainer
+        progress = {"done": self.done, "best": self.best}
+        latest = self.folder / checkpoints.LATEST_FILE
+        checkpoints.save_average(latest, self.recipe, t.ema, TrackerConfig(), self.done)
+        checkpoints.save_state(
+            self.folder, self.recipe, t.network, t.ema, t.optimizer, t.scaler, progress
+        )
+
+    def go(self, batches: Iterator[PairBatch], validation: PairSource, stop: StopRequest) -> int:
+        """Train to the end of the recipe, or until told to stop."""
+        recipe, trainer = self.recipe, self.trainer
+        first = next(batches, None)  # starts the workers before this process starts threads
+        if first is None:
+            return self.done
+        held_out = trainer.held_out(validation) if self.writes else []
+        figures: list[dict[str, Tensor]] = []
+        record = Record(self.folder, "training", self.done) if self.writes else None
+        checks = Record(self.folder, "validation", self.done + 1) if self.writes else None
+        batch: PairBatch | None = first
+        with tqdm(
+            total=recipe.steps, initial=self.done, unit="step", mininterval=2, disable=not self.writes
+        ) as bar:
+            while batch is not None:
+                figures.append(trainer.step(self.done, batch))
+                self.done += 1
+                bar.update()
+                stopping = trainer.group.any_process(stop.due)
+                last = self.done == recipe.steps or stopping
+                if record and (last or self.done % WRITE_EVERY == 0):
+                    bar.set_postfix_str(_write(record, self.done - len(figures), figures))
+                    figures.clear()
+                if checks and (self.done == recipe.steps or self.done % recipe.validate_every == 0):
+                    self._validate(held_out, checks)
+                if self.writes and (last or self.done % recipe.checkpoint_every == 0):
+                    self.save()
+                batch = None if last else next(batches)
+        for table in (record, checks):
+            if table is not None:
+                table.close()
+        return self.done
+
+    def _validate(self, held_out: list[PairBatch], checks: Record) -> ValidationReport:
+        report = validate(self.trainer.ema.average, held_out)
+        checks.add(self.done, report._asdict())
+        checks.flush()
+        _LOG.info("step %d: %s", self.done, report)
+        if report.selection > self.best:
+            self.best = report.selection
+            path = self.folder / checkpoints.BEST_FILE
+            checkpoints.save_average(
+                path, self.recipe, self.trainer.ema, TrackerConfig(), self.done
+            )
+        return report
+
+
+def _write(record: Record, first: int, figures: list[dict[str, Tensor]]) -> str:
+    """Write the rows of some steps; returns what the progress bar shows."""
+    names = list(figures[0])
+    rows = torch.stack([torch.stack([row[n].float().cpu() for n in names]) for row in figures])
+    for index, row in enumerate(rows.tolist()):
+        record.add(first + index, dict(zip(names, row, strict=True)))
+    record.flush()
+    mean = dict(zip(names, rows.mean(dim=0).tolist(), strict=True))
+    shown = ("loss", "overlap_peak", "score_present", "score_absent")
+    return " ".join(f"{name} {mean[name]:.3f}" for name in shown)
