@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from litetrack_ros.backends.base import Backend
+from litetrack_ros.backends.onnx_files import (
+    PRECISIONS,
+    OnnxPaths,
+    file_sha256,
+    is_graph,
+    model_name,
+    read_metadata,
+)
+from litetrack_ros.backends.providers import plan_providers
 from litetrack_ros.dependencies import require
-from litetrack_ros.errors import BackendError, WeightsError
+from litetrack_ros.errors import BackendError, MissingDependencyError, WeightsError
 from litetrack_ros.resources import model_names, model_path
 
 DEFAULT_MODEL = "litetrack_nano"
-BACKENDS = ("torch",)
+BACKENDS = ("auto", "torch", "onnx")
+
+_log = logging.getLogger(__name__)
 
 
 def open_backend(
     model: str = DEFAULT_MODEL,
-    backend: str = "torch",
+    backend: str = "auto",
     device: str = "cpu",
     precision: str = "fp32",
+    allow_fallback: bool = False,
+    threads: int = 0,
 ) -> Backend:
     """Load a model and make it ready to track.
 
     Args:
-        model: a shipped model's name, or the path of a weights file.
-        backend: one of :data:`BACKENDS`.
-        device: ``cpu``, ``cuda`` or ``cuda:N``.
-        precision: ``fp32``, ``fp16`` or ``bf16``.
+        model: a shipped model's name, or the path of a weights file or of an exported graph.
+        backend: one of :data:`BACKENDS`; ``auto`` is onnx where the model has been exported in
+            this precision and onnxruntime is installed with a provider for the device, else torch.
+        device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto`` (the best there is); with onnx
+            ``tensorrt`` and ``openvino`` too.
+        precision: ``fp32``, ``fp16``, ``bf16`` (torch) or ``int8`` (onnx).
+        allow_fallback: go on with the CPU where the device cannot be had.
+        threads: CPU threads of one call; 0 is the backend's own choice, one a core.
 
     Raises:
         WeightsError: no such model, or a damaged file.
@@ -35,16 +53,22 @@ def open_backend(
     if backend not in BACKENDS:
         raise BackendError(f"there is no backend '{backend}'; use one of {', '.join(BACKENDS)}")
     path = find_model(model)
-    require("torch")
-    require("safetensors")
-    from litetrack_ros.backends.torch_backend import TorchBackend
-    from litetrack_ros.model.checkpoint import load_weights
+    if backend == "auto":
+        backend = _choose_backend(path, device, precision)
+    if backend == "onnx":
+        require("onnxruntime")
+        from litetrack_ros.backends.onnx_backend import OnnxBackend, OnnxOptions
 
-    return TorchBackend(load_weights(path), device, precision)
+        options = OnnxOptions(threads=threads, allow_fallback=allow_fallback)
+        return OnnxBackend(find_onnx(path, precision), device, options)
+    return _open_torch(path, device, precision, allow_fallback, threads)
 
 
 def find_model(model: str) -> Path:
     """The file of a shipped model's name or of a path.
+
+    Returns:
+        Its weights file, or where only the exported form is there, its search graph.
 
     Raises:
         WeightsError: neither; the message lists the shipped models.
@@ -52,9 +76,73 @@ def find_model(model: str) -> Path:
     path = Path(model)
     if path.is_file():
         return path
-    if model in {Path(name).stem for name in model_names()} | set(model_names()):
-        return model_path(model)
+    shipped = {Path(name): model_name(Path(name)) for name in model_names()}
+    weights_first = sorted(shipped, key=is_graph)
+    for name in weights_first:
+        if model in (str(name), shipped[name]):
+            return model_path(str(name))
     raise WeightsError(
         f"there is no model file '{model}', and no shipped model of that name; shipped are: "
-        f"{', '.join(model_names()) or 'none'}"
+        f"{', '.join(sorted(set(shipped.values()))) or 'none'}"
     )
+
+
+def find_onnx(path: Path, precision: str) -> OnnxPaths:
+    """The exported form of a model.
+
+    Args:
+        path: its weights file or one of its graphs.
+        precision: one of :data:`~litetrack_ros.backends.onnx_files.PRECISIONS`.
+
+    Raises:
+        BackendError: no such precision.
+        WeightsError: not exported, or exported from other weights than those beside it.
+    """
+    if precision not in PRECISIONS:
+        raise BackendError(
+            f"the onnx backend has no precision '{precision}'; use {', '.join(PRECISIONS)}"
+        )
+    paths = OnnxPaths.beside(path, precision)
+    if not paths.exist():
+        raise WeightsError(
+            f"{path} has no ONNX form in {precision} beside it ({paths.search.name}); run: "
+            f"litetrack export {path} --precision {precision}"
+        )
+    if not is_graph(path) and read_metadata(paths.search).source_sha256 != file_sha256(path):
+        raise WeightsError(
+            f"{paths.search} was exported from other weights than {path.name}; run: "
+            f"litetrack export {path} --precision {precision}"
+        )
+    return paths
+
+
+def _choose_backend(path: Path, device: str, precision: str) -> str:
+    """What ``auto`` means; an exported form that is there but cannot be used is warned of."""
+    if is_graph(path):
+        return "onnx"
+    if precision not in PRECISIONS or not OnnxPaths.beside(path, precision).exist():
+        return "torch"
+    try:
+        find_onnx(path, precision)
+        plan_providers(device, require("onnxruntime").get_available_providers(), False)
+    except (BackendError, MissingDependencyError, WeightsError) as reason:
+        _log.warning("using torch instead of onnx: %s", reason)
+        return "torch"
+    return "onnx"
+
+
+def _open_torch(
+    path: Path, device: str, precision: str, allow_fallback: bool, threads: int
+) -> Backend:
+    if is_graph(path):
+        raise BackendError(f"{path} is an exported graph: use backend onnx, or its .safetensors")
+    torch = require("torch")
+    require("safetensors")
+    from litetrack_ros.backends.torch_backend import TorchBackend
+    from litetrack_ros.model.checkpoint import load_weights
+
+    if threads:
+        torch.set_num_threads(threads)
+    if device == "auto" or (device != "cpu" and allow_fallback):
+        device = ("cuda" if device == "auto" else device) if torch.cuda.is_available() else "cpu"
+    return TorchBackend(load_weights(path), device, precision)

@@ -30,7 +30,7 @@ class TorchBackend:
     Args:
         weights: a loaded weights file.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
-        precision: ``fp32``, ``fp16`` or ``bf16``, of weights and activations; decode is float32 in each.
+        precision: ``fp32``, ``fp16`` or ``bf16``; decode is float32 in each.
 
     Raises:
         BackendError: an unknown or absent device, or a precision it cannot do.

@@ -104,14 +104,29 @@ def load_weights(path: Path) -> LoadedWeights:
         raise WeightsError(
             f"{path} has no usable configuration in its metadata: {error}"
         ) from error
-    model = LiteTrack(model_config)
-    load_state(model, state, str(path))
-    return LoadedWeights(model.eval(), tracker_config, sha256, metadata)
+    model = model_from_state(model_config, state, str(path))
+    return LoadedWeights(model, tracker_config, sha256, metadata)
 
 
 def kept_state(model: LiteTrack) -> dict[str, Tensor]:
     """The state dict without batch norm's step counters, which inference never reads."""
     return {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
+
+
+def model_from_state(config: ModelConfig, state: Mapping[str, Tensor], origin: str) -> LiteTrack:
+    """Build a model in eval mode from its tensors, without a random initialisation first.
+
+    Raises:
+        WeightsError: as :func:`load_state`.
+    """
+    with torch.device("meta"):
+        model = LiteTrack(config)
+    model.to_empty(device="cpu")
+    for name, buffer in model.named_buffers():
+        if name.endswith("num_batches_tracked"):
+            buffer.zero_()
+    load_state(model, state, origin)
+    return model.eval()
 
 
 def load_state(model: LiteTrack, state: Mapping[str, Tensor], origin: str) -> None:

@@ -25,8 +25,10 @@ class Encoder(nn.Module):
         self.patch_embed = build_stem(config)
         self.pos_embed_z = nn.Parameter(torch.zeros(1, config.template_grid**2, dim))
         self.pos_embed_x = nn.Parameter(torch.zeros(1, config.search_grid**2, dim))
-        rates = torch.linspace(0, drop_path_rate, config.depth).tolist()
-        self.blocks = nn.ModuleList(Block(config, rate) for rate in rates)
+        last = max(config.depth - 1, 1)
+        self.blocks = nn.ModuleList(
+            Block(config, drop_path_rate * index / last) for index in range(config.depth)
+        )
         self.apply(_init_weights)
         for embedding in (self.pos_embed_z, self.pos_embed_x):
             nn.init.trunc_normal_(embedding, std=0.02)

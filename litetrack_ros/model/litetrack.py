@@ -38,11 +38,9 @@ class LiteTrack(nn.Module):
     @property
     def target_cue(self) -> TokenCue | InsideCue | None:
         """What tells the template branch where the target is."""
-        cue = getattr(self, "target_token_embed", None) or getattr(
-            self, "target_inside_embed", None
-        )
-        assert cue is None or isinstance(cue, TokenCue | InsideCue)
-        return cue
+        if self.config.target_cue == "token":
+            return self.target_token_embed
+        return self.target_inside_embed if self.config.target_cue == "inside" else None
 
     def encode_template(self, templates: Tensor, boxes_xyxy_norm: Tensor) -> Tensor:
         """Template features, computed once per target.

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.errors import WeightsError
-from litetrack_ros.model.checkpoint import load_state
+from litetrack_ros.model.checkpoint import model_from_state
 from litetrack_ros.model.litetrack import LiteTrack
 
 UNUSED_KEYS = ("backbone.cls_token", "backbone.pos_embed")  # never read by their forward pass
@@ -72,9 +72,8 @@ def build_official(config: ModelConfig, state: Mapping[str, Tensor], origin: str
     Raises:
         WeightsError: missing, unexpected or misshapen keys, by name.
     """
-    model = LiteTrack(config)
-    load_state(model, {k: v for k, v in state.items() if k not in UNUSED_KEYS}, origin)
-    return model.eval()
+    used = {k: v for k, v in state.items() if k not in UNUSED_KEYS}
+    return model_from_state(config, used, origin)
 
 
 class _Stub:
