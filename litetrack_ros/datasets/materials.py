@@ -1,8 +1,9 @@
 """The pictures that synthetic pairs are made of: photos, cut-outs and clips with masks.
 
-Any folder will do: a picture with an alpha channel is a cut-out, one without is a photo, and a
-folder that holds ``frames/`` and ``masks/`` is a clip. All are decoded once and stay in memory, so
-that worker processes made by fork share them.
+Any folder will do: a picture with an alpha channel is a cut-out, one without is a photo, a
+two-valued grey one is the mask of the object in the photo of the same name, and a folder that holds
+``frames/`` and ``masks/`` is a clip. All are decoded once and stay in memory, so that worker
+processes made by fork share them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -47,10 +48,17 @@ class Sprite(NamedTuple):
 
 
 class Photo(NamedTuple):
-    """An ``(H, W, 3)`` uint8 RGB photo and its file's stem."""
+    """A photo.
+
+    Attributes:
+        name: its file's stem.
+        rgb: ``(H, W, 3)`` uint8.
+        object_outline_xy: ``(K, 2)`` float32, points around its main object, or None.
+    """
 
     name: str
     rgb: Uint8Image
+    object_outline_xy: Points | None = None
 
 
 class Cutout(NamedTuple):
@@ -83,9 +91,7 @@ class Clip:
 
     def sprite(self, index: int) -> Sprite:
         """The target, cut out of a frame along its mask."""
-        x, y, w, h = (int(v) for v in self.boxes_xywh[index])
-        rgb = self.frames[index][y : y + h, x : x + w]
-        return make_sprite(np.dstack([rgb, self.masks[index][y : y + h, x : x + w]]))
+        return cut_out(self.frames[index], self.masks[index])
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,11 @@ class Materials:
     photos: list[Photo]
     cutouts: list[Cutout]
     clips: list[Clip]
+
+    @cached_property
+    def outlined_photos(self) -> list[Photo]:
+        """The photos whose main object is known."""
+        return [photo for photo in self.photos if photo.object_outline_xy is not None]
 
     def split(self, split: Split, held_out_clips: Sequence[str] = HELD_OUT_CLIPS) -> Materials:
         """The part for training or for validation; they share no picture.
@@ -126,6 +137,7 @@ def _read_materials(folders: tuple[Path, ...]) -> Materials:
     photos: list[Photo] = []
     cutouts: list[Cutout] = []
     clips: list[Clip] = []
+    masks: dict[str, Uint8Image] = {}
     for root in folders:
         if not root.is_dir():
             raise DatasetError(f"there is no folder {root} to take pictures from")
@@ -140,11 +152,24 @@ def _read_materials(folders: tuple[Path, ...]) -> Materials:
                 rgba = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA), dtype=np.uint8)
                 if (rgba[..., 3] > 127).any():
                     cutouts.append(Cutout(path.stem, make_sprite(bleed_colours(rgba))))
+            elif picture.ndim == 2 and np.isin(picture, (0, 255)).all():
+                masks[path.stem] = picture
             else:
                 photos.append(Photo(path.stem, to_rgb8(picture)))
     if not photos:
         raise DatasetError(f"no photo lies below {', '.join(map(str, folders))}")
+    for k, photo in enumerate(photos):
+        mask = masks.get(photo.name)
+        if mask is not None:
+            photos[k] = photo._replace(object_outline_xy=outline_of(mask))
+            cutouts.append(Cutout(photo.name, cut_out(photo.rgb, mask)))
     return Materials(photos, cutouts, clips)
+
+
+def cut_out(rgb: Uint8Image, mask: Uint8Image) -> Sprite:
+    """The part of a picture under a mask ``(H, W)`` uint8, not empty."""
+    x, y, w, h = cv2.boundingRect(mask)
+    return make_sprite(np.dstack([rgb, mask])[y : y + h, x : x + w])
 
 
 def make_sprite(rgba: Uint8Image) -> Sprite:

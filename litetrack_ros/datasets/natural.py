@@ -34,6 +34,9 @@ from litetrack_ros.images import Uint8Image
 Rng = np.random.Generator
 
 
+_WHOLE_OBJECTS = 0.5  # share of targets that are a photo's object, where masks are there
+
+
 class _Shot(NamedTuple):
     """A photo in a frame that shows all or a little more of it, and the target's box there."""
 
@@ -46,8 +49,12 @@ class _Shot(NamedTuple):
 
 def natural_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: PairRecipe) -> Pair:
     """A region of a photo in two frames; distractors and occluders are pasted as elsewhere."""
-    photo = materials.photos[int(rng.integers(len(materials.photos)))].rgb
-    outline = _draw_target(rng, photo)
+    outlined = materials.outlined_photos
+    pool = outlined if outlined and rng.random() < _WHOLE_OBJECTS else materials.photos
+    chosen = pool[int(rng.integers(len(pool)))]
+    photo, outline = chosen.rgb, chosen.object_outline_xy
+    if outline is None or pool is materials.photos:
+        outline = _draw_target(rng, photo)
     x1, y1, x2, y2 = bounds_xyxy(outline)
     scale = min(1.5, draw_size(rng) / math.sqrt((x2 - x1) * (y2 - y1)))
     first = _draw_shot(rng, photo, outline, scale, 0.3)

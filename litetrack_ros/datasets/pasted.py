@@ -34,7 +34,7 @@ from litetrack_ros.images import Uint8Image
 
 Rng = np.random.Generator
 
-_CLIP_OBJECTS = 0.12  # share of targets that are lifted from a clip
+_CLIP_OBJECTS = 0.15  # share of targets that are lifted from a clip
 
 
 class _Target(NamedTuple):
@@ -144,7 +144,7 @@ def _draw_target(rng: Rng, materials: Materials) -> tuple[Sprite, Sprite]:
 
 def _draw_frame_with(rng: Rng, sprite: Sprite, pose: Pose, size_px: float) -> _Target:
     """A frame of random size with the target somewhere in it, now and then cut by the border."""
-    extent = size_px * math.exp(rng.uniform(math.log(5.0), math.log(40.0)))
+    extent = size_px * math.exp(rng.uniform(math.log(6.0), math.log(50.0)))
     aspect = math.exp(rng.uniform(-0.3, 0.6))
     width = max(24, round(extent * math.sqrt(aspect)))
     height = max(24, round(extent / math.sqrt(aspect)))

@@ -1,0 +1,46 @@
+"""``litetrack objects``: outline the main objects of photos, for synthetic pairs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "outline the main objects of photos, to train on"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="DIR", help="folders with photos"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for the masks, each named like its photo; give it to --data too, then",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write a mask for every photo whose object is clear."""
+    from litetrack_ros.datasets.materials import read_materials
+    from litetrack_ros.datasets.photo_objects import find_object
+    from litetrack_ros.files import make_folder, replacing
+    from litetrack_ros.opencv import cv2
+    from litetrack_ros.tools.arguments import Progress
+
+    photos = read_materials(args.data).photos
+    make_folder(args.output)
+    found = 0
+    with Progress(len(photos), "photos") as progress:
+        for photo in photos:
+            mask = find_object(photo.rgb)
+            if mask is not None:
+                with replacing(args.output / f"{photo.name}.png") as temporary:
+                    cv2.imwrite(str(temporary), mask, [cv2.IMWRITE_PNG_BILEVEL, 1])
+                found += 1
+            progress.step()
+    print(f"{found} of {len(photos)} photos have a clear object; masks in {args.output}")
+    return 0
