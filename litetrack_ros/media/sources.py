@@ -248,7 +248,9 @@ def _open_capture(source: str | int) -> cv2.VideoCapture | None:
         capture = cv2.VideoCapture(source)
     except cv2.error:  # OpenCV built to throw; the caller has the better sentence
         return None
-    if not capture.isOpened():
+    # FFmpeg renders any .txt file as a video of a text terminal.
+    is_text = int(capture.get(cv2.CAP_PROP_FOURCC)) == int.from_bytes(b"ansi", "little")
+    if is_text or not capture.isOpened():
         capture.release()
         return None
     return capture
