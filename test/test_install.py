@@ -98,8 +98,10 @@ def test_the_extra_ros_has_the_wheels_that_run_the_node(make_module, root: Path)
 
 def test_cmake_paths_of_the_wheels_are_mended_once(make_module, tmp_path: Path):
     ros_wheels = make_module("ros_wheels")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
     exported = tmp_path / "share" / "std_msgs" / "cmake" / "export.cmake"
     exported.parent.mkdir(parents=True)
     exported.write_text(
