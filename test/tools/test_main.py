@@ -1,0 +1,100 @@
+"""The command itself: verbs, exit statuses, one line for an error."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import litetrack_ros
+from litetrack_ros.tools.main import find_verbs, main
+
+COMMAND = [sys.executable, "-m", "litetrack_ros.tools.main"]
+
+
+def test_verbs_are_found_and_helpers_are_not():
+    verbs = find_verbs()
+    assert {"attention", "convert", "draw", "evaluate", "models", "track"} <= verbs.keys()
+    assert not {"main", "arguments", "tables"} & verbs.keys()
+    assert all(verb.help and not verb.help.endswith(".") for verb in verbs.values())
+
+
+@pytest.mark.parametrize("verb", sorted(find_verbs()))
+def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert ended.value.code == 0
+    assert f"usage: litetrack {verb}" in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"litetrack {litetrack_ros.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["track"], ["track", "x", "--bogus"]])
+def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: litetrack" in capsys.readouterr().err
+
+
+def test_an_error_is_one_line(capsys: pytest.CaptureFixture[str]):
+    assert main(["evaluate", "/nowhere/at/all"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err == "litetrack: there is no folder /nowhere/at/all\n"
+    assert captured.out == ""
+
+
+def test_help_needs_neither_torch_nor_opencv():
+    code = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(['torch', 'cv2', 'onnxruntime', 'rclpy']))\n"
+        "from litetrack_ros.tools.main import main\n"
+        "main(['--help'])\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_closed_pipe_is_no_error(root: Path):
+    """`litetrack ... | head`: the reader goes first."""
+    process = subprocess.Popen(
+        [*COMMAND, "models"], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    _, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, b"")
+
+
+def test_ctrl_c_ends_with_130_and_leaves_nothing(
+    root: Path, tmp_path: Path, square_sequence: Path, tiny_model: Path
+):
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for index in range(20000):  # far longer than the test waits
+        os.link(square_sequence / "frames" / f"{index % 12}.png", frames / f"{index}.png")
+    boxes = tmp_path / "boxes.txt"
+    arguments = ["track", str(frames), "--model", str(tiny_model), "--save-txt", str(boxes)]
+    process = subprocess.Popen(
+        [*COMMAND, *arguments, "--init-box", "20", "40", "30", "30"],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith(b"model: tiny")
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".boxes*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, b"litetrack: interrupted\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["frames"]
