@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 HELP = "train a model by a recipe"
@@ -40,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """Train; ends with status 0 also when stopped, as the run can be resumed."""
     from litetrack_ros.dependencies import require
 
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     for package in ("torch", "tqdm", "safetensors"):
         require(package)
     import torch

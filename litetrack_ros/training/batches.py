@@ -5,6 +5,7 @@ That is what makes a run repeatable and a resumed run equal to an uninterrupted 
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from litetrack_ros.datasets.pairs import Pair
+from litetrack_ros.opencv import cv2
 
 PREFETCH_STEPS = 4  # batches that each worker keeps ready
 
@@ -103,7 +105,7 @@ class StepBatches(Dataset[PairBatch]):
             sampler=range(start, stop),
             num_workers=workers,
             prefetch_factor=PREFETCH_STEPS if workers else None,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_start_worker,
         )
         return iter(loader)
 
@@ -130,8 +132,8 @@ def roll_templates(batch: PairBatch, share: float, generator: torch.Generator) -
     )
 
 
-def _one_thread(worker: int) -> None:
-    import cv2
-
+def _start_worker(worker: int) -> None:
+    # Ctrl-C reaches every process of a terminal; the loop stops the workers when it is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(0)

@@ -6,9 +6,10 @@ as fast, but its features are 7 % off.
 
 from __future__ import annotations
 
-import io
 import os
+import tempfile
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,21 +57,21 @@ class _Features(nn.Module):
 
 
 def _export(features: _Features) -> bytes:
-    graph = io.BytesIO()
     axes = {"crops": {0: "batch", 1: "height", 2: "width"}}
-    with warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        graph = Path(folder) / "stem.onnx"
         warnings.simplefilter("ignore")  # of the tracer, about shapes that do not vary here
         torch.onnx.export(
             features,
             (torch.zeros(1, 64, 64, 3, dtype=torch.uint8),),
-            graph,
+            str(graph),
             input_names=["crops"],
             output_names=["features"],
             dynamic_axes=axes,
             opset_version=17,
             dynamo=False,
         )
-    return graph.getvalue()
+        return graph.read_bytes()
 
 
 def _open_session(graph: bytes) -> Any:

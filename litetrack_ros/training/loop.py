@@ -29,7 +29,7 @@ from litetrack_ros.training.network import (
 from litetrack_ros.training.pretrained import load_pretrained_stem
 from litetrack_ros.training.processes import ProcessGroup, process_group
 from litetrack_ros.training.recipe import Recipe
-from litetrack_ros.training.record import Record
+from litetrack_ros.training.record import Record, open_board
 from litetrack_ros.training.schedule import learning_rate_factor
 from litetrack_ros.training.stopping import StopRequest
 from litetrack_ros.training.validation import ValidationReport, validate
@@ -72,7 +72,7 @@ class Trainer:
         model = LiteTrack(recipe.model_config())
         if isinstance(model.backbone.patch_embed, EfficientNetLite0Stem):
             load_pretrained_stem(model.backbone.patch_embed)
-        torch.nn.init.constant_(model.box_head.get_submodule("conv5_ctr").bias, SCORE_PRIOR_LOGIT)
+        torch.nn.init.constant_(model.box_head.get_parameter("conv5_ctr.bias"), SCORE_PRIOR_LOGIT)
         self.features = frozen_features(model, recipe, group.device)
         self.network = TrainedNetwork(model, recipe.stem == "frozen").to(group.device).train()
         self.wrapped = group.wrap(self.network)
@@ -206,29 +206,34 @@ class _Run:
             return self.done
         held_out = trainer.held_out(validation) if self.writes else []
         figures: list[dict[str, Tensor]] = []
-        record = Record(self.folder, "training", self.done) if self.writes else None
-        checks = Record(self.folder, "validation", self.done + 1) if self.writes else None
+        board = open_board(self.folder) if self.writes else None
+        record = Record(self.folder, "training", self.done, board)
+        checks = Record(self.folder, "validation", self.done + 1, board)
         batch: PairBatch | None = first
-        with tqdm(
-            total=recipe.steps, initial=self.done, unit="step", mininterval=2, disable=not self.writes
-        ) as bar:
+        bar = tqdm(
+            total=recipe.steps,
+            initial=self.done,
+            unit="step",
+            mininterval=2,
+            disable=not self.writes,
+        )
+        with bar, record, checks:
             while batch is not None:
                 figures.append(trainer.step(self.done, batch))
                 self.done += 1
                 bar.update()
-                stopping = trainer.group.any_process(stop.due)
-                last = self.done == recipe.steps or stopping
-                if record and (last or self.done % WRITE_EVERY == 0):
+                last = self.done == recipe.steps or trainer.group.any_process(stop.due)
+                saving = last or self.done % recipe.checkpoint_every == 0
+                if self.writes and (saving or self.done % WRITE_EVERY == 0):
                     bar.set_postfix_str(_write(record, self.done - len(figures), figures))
                     figures.clear()
-                if checks and (self.done == recipe.steps or self.done % recipe.validate_every == 0):
+                if self.writes and (
+                    self.done == recipe.steps or self.done % recipe.validate_every == 0
+                ):
                     self._validate(held_out, checks)
-                if self.writes and (last or self.done % recipe.checkpoint_every == 0):
+                if self.writes and saving:
                     self.save()
                 batch = None if last else next(batches)
-        for table in (record, checks):
-            if table is not None:
-                table.close()
         return self.done
 
     def _validate(self, held_out: list[PairBatch], checks: Record) -> ValidationReport:
