@@ -100,7 +100,7 @@ def draw_window(frame: Frame, x0: int, y0: int, width: int, height: int, rng: Rn
 def _paste(canvas: Uint8Image, layer: Layer, x0: int, y0: int) -> None:
     """Blend a layer into a window of the frame whose corner is (x0, y0)."""
     reach = 3.0 + 2.0 * layer.feather_px + 0.5 * layer.motion_px[0]
-    bounds = layer.bounds() - (x0, y0, x0, y0)
+    bounds = _drawn_bounds(layer) - (x0, y0, x0, y0)
     left, top = (max(0, int(v - reach)) for v in bounds[:2])
     right = min(canvas.shape[1], int(bounds[2] + reach) + 1)
     bottom = min(canvas.shape[0], int(bounds[3] + reach) + 1)
@@ -123,6 +123,15 @@ def _paste(canvas: Uint8Image, layer: Layer, x0: int, y0: int) -> None:
     weight = alpha * np.float32(1.0 / 255.0)
     below = np.ascontiguousarray(canvas[top:bottom, left:right])
     canvas[top:bottom, left:right] = cv2.blendLinear(below, rgb, 1.0 - weight, weight)
+
+
+def _drawn_bounds(layer: Layer) -> FloatArray:
+    """The tight box in the frame of all that a layer draws, xyxy."""
+    if not layer.sprite.has_surroundings:
+        return layer.bounds()
+    height, width = layer.sprite.rgba.shape[:2]
+    corners = np.array([[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]])
+    return bounds_xyxy(layer.placement.points(corners))
 
 
 def _shrink(

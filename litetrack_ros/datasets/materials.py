@@ -41,10 +41,12 @@ class Sprite(NamedTuple):
     Attributes:
         rgba: ``(H, W, 4)`` uint8, straight alpha, transparent along its border.
         outline_xy: ``(K, 2)`` float32, points around the object; pixel i covers [i, i + 1].
+        has_surroundings: whether the picture shows more than the outline holds.
     """
 
     rgba: Uint8Image
     outline_xy: Points
+    has_surroundings: bool = False
 
 
 class Photo(NamedTuple):
@@ -53,11 +55,13 @@ class Photo(NamedTuple):
     Attributes:
         name: its file's stem.
         rgb: ``(H, W, 3)`` uint8.
-        object_outline_xy: ``(K, 2)`` float32, points around its main object, or None.
+        object_mask: ``(H, W)`` uint8 0 or 255, of its main object, or None.
+        object_outline_xy: ``(K, 2)`` float32, points around it, or None.
     """
 
     name: str
     rgb: Uint8Image
+    object_mask: Uint8Image | None = None
     object_outline_xy: Points | None = None
 
 
@@ -161,7 +165,7 @@ def _read_materials(folders: tuple[Path, ...]) -> Materials:
     for k, photo in enumerate(photos):
         mask = masks.get(photo.name)
         if mask is not None:
-            photos[k] = photo._replace(object_outline_xy=outline_of(mask))
+            photos[k] = photo._replace(object_mask=mask, object_outline_xy=outline_of(mask))
             cutouts.append(Cutout(photo.name, cut_out(photo.rgb, mask)))
     return Materials(photos, cutouts, clips)
 

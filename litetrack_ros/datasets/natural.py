@@ -34,7 +34,7 @@ from litetrack_ros.images import Uint8Image
 Rng = np.random.Generator
 
 
-_WHOLE_OBJECTS = 0.5  # share of targets that are a photo's object, where masks are there
+_WHOLE_OBJECTS = 0.3  # share of targets that are a photo's object, where masks are there
 
 
 class _Shot(NamedTuple):
@@ -77,7 +77,7 @@ def natural_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pa
     count = draw_distractor_count(rng, 0.7 * recipe.distractors)
     layers: list[Layer] = draw_distractors(rng, materials, search_region, bounds, size, count, None)
     if present and rng.random() < recipe.occluders:
-        occluder = draw_occluder(rng, materials, later.bounds_xyxy, size)
+        occluder = draw_occluder(rng, materials, later.bounds_xyxy, size, layers)
         layers += [] if occluder is None else [occluder]
     look = draw_look(rng)
     return make_pair(

@@ -28,13 +28,14 @@ from litetrack_ros.datasets.recipe import (
     make_pair,
     visible_box,
 )
-from litetrack_ros.datasets.sprites import draw_sprite
+from litetrack_ros.datasets.sprites import draw_sprite, with_surroundings
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image
 
 Rng = np.random.Generator
 
-_CLIP_OBJECTS = 0.15  # share of targets that are lifted from a clip
+_CLIP_OBJECTS = 0.15  # share of targets that are lifted from a clip, half with surroundings
+_PHOTO_OBJECTS = 0.2  # share of targets that are a photo's object with its surroundings
 
 
 class _Target(NamedTuple):
@@ -90,19 +91,29 @@ def pasted_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pai
     if not present and count == 0:
         count = int(rng.integers(0, 3))
     twin_of = (later_sprite, later_pose) if rng.random() < 0.6 else None
+    look = draw_look(rng)
+    later_look = draw_later_look(rng, look)
     others = draw_distractors(
-        rng, materials, search_region, target_bounds, later_size, count, twin_of
+        rng,
+        materials,
+        search_region,
+        target_bounds,
+        later_size,
+        count,
+        twin_of,
+        colours_show=not later_look.grey and not look.grey,
     )
     split = int(rng.integers(0, len(others) + 1))
     layers = others[:split]
     if present:
         layers.append(later.layer._replace(tones=later_tones))
         if rng.random() < recipe.occluders:
-            occluder = draw_occluder(rng, materials, later.layer.bounds(), later_size)
+            occluder = draw_occluder(
+                rng, materials, later.layer.bounds(), later_size, others[split:]
+            )
             layers += [] if occluder is None else [occluder]
     layers += others[split:]
 
-    look = draw_look(rng)
     template_frame = Frame(
         first.width,
         first.height,
@@ -120,7 +131,7 @@ def pasted_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pai
         later_view.photo,
         later_view.placement(_center(search_region)),
         layers,
-        draw_later_look(rng, look),
+        later_look,
     )
     return make_pair(
         draw_crop(template_frame, template_region, rng),
@@ -134,10 +145,22 @@ def pasted_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pai
 
 def _draw_target(rng: Rng, materials: Materials) -> tuple[Sprite, Sprite]:
     """The same object twice; from a clip, in two frames of it."""
-    if materials.clips and rng.random() < _CLIP_OBJECTS:
+    u = rng.random(2)
+    if materials.clips and u[0] < _CLIP_OBJECTS:
         clip = materials.clips[int(rng.integers(len(materials.clips)))]
-        first, later = rng.choice(clip.shown, 2)
-        return clip.sprite(int(first)), clip.sprite(int(later))
+        first, later = (int(index) for index in rng.choice(clip.shown, 2))
+        if u[1] < 0.5:
+            return clip.sprite(first), clip.sprite(later)
+        return (
+            with_surroundings(rng, clip.frames[first], clip.masks[first]),
+            with_surroundings(rng, clip.frames[later], clip.masks[later]),
+        )
+    if materials.outlined_photos and u[0] < _CLIP_OBJECTS + _PHOTO_OBJECTS:
+        pool = materials.outlined_photos
+        photo = pool[int(rng.integers(len(pool)))]
+        assert photo.object_mask is not None
+        sprite = with_surroundings(rng, photo.rgb, photo.object_mask)
+        return sprite, sprite
     sprite = draw_sprite(rng, materials)
     return sprite, sprite
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,7 @@ class PairRecipe:
     """
 
     natural: float = 0.3
-    filmed: float = 0.08
+    filmed: float = 0.05
     absent: float = 0.15
     distractors: float = 0.55
     occluders: float = 0.2
@@ -93,6 +94,7 @@ def draw_distractors(
     size_px: float,
     count: int,
     twin_of: tuple[Sprite, Pose] | None,
+    colours_show: bool = True,
 ) -> list[Layer]:
     """Other objects in a search region, from the target's pool and of its size.
 
@@ -104,11 +106,13 @@ def draw_distractors(
         size_px: the target's size.
         count: how many are tried; one that would hide the target is left out.
         twin_of: the target's picture and pose; 45 % of the distractors resemble it.
+        colours_show: see :func:`draw_twin`.
     """
     layers: list[Layer] = []
+    hidden = 0.0
     for _ in range(count):
         if twin_of is not None and rng.random() < 0.45:
-            sprite = draw_twin(rng, twin_of[0], materials)
+            sprite = draw_twin(rng, twin_of[0], materials, colours_show)
             pose = vary_pose(rng, twin_of[1])
         else:
             sprite = draw_sprite(rng, materials)
@@ -118,16 +122,23 @@ def draw_distractors(
             place_in_region = rng.random(2)
             center = place_in_region * region.side_px + (region.x0_px, region.y0_px)
             layer = draw_layer(rng, sprite, pose, center, size)
-            if target_xyxy is None or covered_part(target_xyxy, layer.bounds()) < _HIDDEN_PART:
+            covers = 0.0 if target_xyxy is None else covered_part(target_xyxy, layer.bounds())
+            if hidden + covers < _HIDDEN_PART:
+                hidden += covers
                 layers.append(layer._replace(tones=draw_tones(rng, 0.12)))
                 break
     return layers
 
 
 def draw_occluder(
-    rng: Rng, materials: Materials, target_xyxy: FloatArray, size_px: float
+    rng: Rng,
+    materials: Materials,
+    target_xyxy: FloatArray,
+    size_px: float,
+    others: Sequence[Layer],
 ) -> Layer | None:
-    """An object that covers a part of the target, at most half of it."""
+    """An object that covers a part of the target, with the others at most half of it."""
+    hidden = sum(covered_part(target_xyxy, other.bounds()) for other in others)
     middle = 0.5 * (target_xyxy[:2] + target_xyxy[2:])
     half = 0.5 * (target_xyxy[2:] - target_xyxy[:2])
     sprite, pose = draw_sprite(rng, materials), draw_pose(rng, rng.random() < 0.5)
@@ -136,7 +147,7 @@ def draw_occluder(
         direction = np.array([math.cos(angle), math.sin(angle)])
         center = middle + direction * half * rng.uniform(0.5, 1.1)
         layer = draw_layer(rng, sprite, pose, center, size_px * rng.uniform(0.35, 0.9))
-        if 0.08 < covered_part(target_xyxy, layer.bounds()) < 0.5:
+        if 0.08 < covered_part(target_xyxy, layer.bounds()) < 0.5 - hidden:
             return layer
     return None
 

@@ -15,6 +15,7 @@ Rng = np.random.Generator
 
 _SHAPE_POINTS = 48
 _SHAPE_MARGIN_PX = 3
+_FADE_CELL_PX = 4
 
 
 def draw_sprite(rng: Rng, materials: Materials) -> Sprite:
@@ -38,6 +39,27 @@ def draw_photo_sprite(rng: Rng, materials: Materials) -> Sprite:
     shape = draw_shape(rng, width - 2 * _SHAPE_MARGIN_PX, height - 2 * _SHAPE_MARGIN_PX)
     shape += np.float32(_SHAPE_MARGIN_PX)
     return Sprite(np.dstack([patch, _fill(shape, width, height)]), shape)
+
+
+def with_surroundings(rng: Rng, rgb: Uint8Image, mask: Uint8Image) -> Sprite:
+    """An object with what lies around it, which fades out at some distance.
+
+    Args:
+        rng: decides on the distance.
+        rgb: ``(H, W, 3)`` uint8, the whole picture.
+        mask: ``(H, W)`` uint8 0 or 255, the object in it.
+    """
+    height, width = mask.shape
+    # Worked out coarsely: only a slow fade is wanted.
+    size = (max(8, width // _FADE_CELL_PX), max(8, height // _FADE_CELL_PX))
+    coarse = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+    reach = max(1, round(0.25 * rng.uniform(0.3, 1.2) * math.sqrt(float((coarse > 64).sum()))))
+    near = cv2.dilate(coarse, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    near[0], near[-1], near[:, 0], near[:, -1] = 0, 0, 0, 0
+    fade = cv2.GaussianBlur(near, (0, 0), 0.5 * reach + 0.3, borderType=cv2.BORDER_CONSTANT)
+    alpha = np.asarray(cv2.resize(fade, (width, height), interpolation=cv2.INTER_LINEAR))
+    alpha = np.maximum(alpha, cv2.GaussianBlur(mask, (0, 0), 2.0)).astype(np.uint8)
+    return Sprite(np.dstack([rgb, alpha]), outline_of(mask), has_surroundings=True)
 
 
 def draw_shape(rng: Rng, width_px: float, height_px: float) -> Points:
@@ -67,11 +89,18 @@ def draw_shape(rng: Rng, width_px: float, height_px: float) -> Points:
     return ((points - low) / span * (width_px, height_px)).astype(np.float32)
 
 
-def draw_twin(rng: Rng, sprite: Sprite, materials: Materials) -> Sprite:
-    """An object that resembles another but is not it: other colours, or another texture."""
+def draw_twin(rng: Rng, sprite: Sprite, materials: Materials, colours_show: bool) -> Sprite:
+    """An object that resembles another but is not it: other colours, texture or shape.
+
+    Args:
+        rng: decides how they differ.
+        sprite: the one to resemble.
+        materials: where other textures come from.
+        colours_show: False where the camera sees grey only, so that colours tell nothing apart.
+    """
     height, width = sprite.rgba.shape[:2]
     rgb, alpha = sprite.rgba[..., :3], sprite.rgba[..., 3]
-    kind = rng.random()
+    kind = rng.random() if colours_show else rng.uniform(0.55, 1.0)
     if kind < 0.55:
         rgb = recolour(rng, rgb)
     elif kind < 0.8:
@@ -80,7 +109,7 @@ def draw_twin(rng: Rng, sprite: Sprite, materials: Materials) -> Sprite:
     else:  # the same texture in another shape
         shape = draw_shape(rng, width - 2 * _SHAPE_MARGIN_PX, height - 2 * _SHAPE_MARGIN_PX)
         alpha = _fill(shape + np.float32(_SHAPE_MARGIN_PX), width, height)
-        rgb = recolour(rng, rgb) if rng.random() < 0.5 else rgb[:, ::-1]
+        rgb = recolour(rng, rgb)
     outline = sprite.outline_xy if kind < 0.8 else outline_of(alpha)
     return Sprite(np.dstack([rgb, alpha]), outline)
 
