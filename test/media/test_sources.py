@@ -21,8 +21,11 @@ def write(path: Path, image: np.ndarray = PICTURE) -> Path:
 def write_video(path: Path, frames: int, codec: str = "MPNG") -> Path:
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 12.5, (32, 24))
     assert writer.isOpened()
+    random = np.random.default_rng(0)
     for index in range(frames):
-        writer.write(np.full((24, 32, 3), 5 * index, np.uint8))
+        image = random.integers(0, 256, (24, 32, 3), dtype=np.uint8)
+        image[0, 0] = 5 * index
+        writer.write(image)
     writer.release()
     return path
 
