@@ -197,6 +197,12 @@ class MultiTracker:
                 self.remove(result.target_id)
         return results
 
+    def adopt(self, other: MultiTracker) -> None:
+        """Take over all targets of another tracker with the same backend, in place of their ids."""
+        self._targets.update(other._targets)
+        self._stacked = None
+        other.reset()
+
     def remove(self, target_id: str) -> None:
         """Forget a target; an unknown id is ignored."""
         if self._targets.pop(target_id, None) is not None:

@@ -1,0 +1,66 @@
+"""What differs between ROS 2 distributions, or may be missing: Humble, Jazzy, Kilted."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from litetrack_ros.errors import ImageError
+from litetrack_ros.images import Uint8Image
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+
+
+def subscription_event_callbacks(on_incompatible_qos: Callable[[Any], None]) -> Any:
+    """Event callbacks of a subscription; the class moved after Humble."""
+    try:
+        module = importlib.import_module("rclpy.event_handler")
+    except ImportError:
+        module = importlib.import_module("rclpy.qos_event")  # Humble
+    return module.SubscriptionEventCallbacks(incompatible_qos=on_incompatible_qos)
+
+
+def parameter_override_names(node: Node) -> list[str]:
+    """Names of the parameters given on the command line or in a YAML file.
+
+    rclpy has no public way to ask for them: Humble to Kilted keep them in this attribute. Without
+    it, unknown names go unnoticed.
+    """
+    return list(getattr(node, "_parameter_overrides", {}))
+
+
+def optional_module(name: str) -> ModuleType | None:
+    """A module of a package that need not be installed, or None."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def cv_bridge_fallback() -> Callable[[Any], Uint8Image] | None:
+    """Makes BGR images of encodings that this package does not know, where cv_bridge imports.
+
+    The package of that name on PyPI is for ROS 1 and has no compiled part: it is not taken.
+    """
+    # cv_bridge imports NumPy's C interface: a mismatch shows as AttributeError or SystemError.
+    try:
+        module = importlib.import_module("cv_bridge")
+        importlib.import_module("cv_bridge.boost.cv_bridge_boost")
+    except (ImportError, AttributeError, SystemError):
+        return None
+    bridge = module.CvBridge()
+
+    def convert(message: Any) -> Uint8Image:
+        try:
+            image: Uint8Image = bridge.imgmsg_to_cv2(message, desired_encoding="bgr8")
+        # What cv_bridge raises depends on the encoding; some of it comes from C++.
+        except (module.CvBridgeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ImageError(
+                f"encoding '{message.encoding}' is not supported, by cv_bridge neither: {error}"
+            ) from error
+        return image
+
+    return convert

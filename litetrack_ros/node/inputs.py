@@ -1,0 +1,178 @@
+"""Subscribes to images and init boxes; the callbacks only check and store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
+
+from litetrack_ros.errors import ImageError
+from litetrack_ros.msg import InitBox
+from litetrack_ros.node.compat import subscription_event_callbacks
+from litetrack_ros.node.conversion import (
+    ConvertedImage,
+    Fallback,
+    check_image_message,
+    convert_compressed,
+    convert_image,
+)
+from litetrack_ros.node.frame_slot import FrameSlot
+from litetrack_ros.node.frames import Frame
+from litetrack_ros.node.messages import stamp_to_ns
+from litetrack_ros.node.notices import NoticeBoard
+from litetrack_ros.node.selection import InitRequest
+from litetrack_ros.node.statistics import SlidingWindow
+
+_IMAGE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+_INIT_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+
+_Box = tuple[float, float, float, float]
+
+
+def image_topic(node: Node, transport: str) -> str:
+    """The topic of the images: a remap names the raw topic, the compressed one lies below it."""
+    topic: str = node.resolve_topic_name("image")
+    return f"{topic}/compressed" if transport == "compressed" else topic
+
+
+class ImageInput:
+    """The image subscription.
+
+    Args:
+        node: creates it.
+        transport: ``raw`` or ``compressed``.
+        slot: takes the frames.
+        board: takes faults.
+        fallback: converts encodings beyond our own, or None.
+        stale_ms: asks how far a stamp may be from now.
+        window_s: length of the sliding windows.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        transport: str,
+        slot: FrameSlot,
+        board: NoticeBoard,
+        fallback: Fallback | None,
+        stale_ms: Callable[[], float],
+        window_s: float,
+    ) -> None:
+        self._node = node
+        self._compressed = transport == "compressed"
+        self._slot = slot
+        self._board = board
+        self._fallback = fallback
+        self._stale_ms = stale_ms
+        self._clock = node.get_clock()
+        self.topic = image_topic(node, transport)
+        self.transport_window = SlidingWindow(window_s)  # stamp to callback, ms
+        self.last_arrival_s = time.perf_counter()
+        self._subscription = node.create_subscription(
+            CompressedImage if self._compressed else Image,
+            self.topic,
+            self._on_image,
+            QoSProfile(depth=_IMAGE_QOS.depth, reliability=_IMAGE_QOS.reliability),
+            event_callbacks=subscription_event_callbacks(self._on_incompatible_qos),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    @property
+    def qos_text(self) -> str:
+        """The subscription's QoS in words."""
+        profile = self._subscription.qos_profile
+        return f"{profile.reliability.name.lower()}, depth {profile.depth}"
+
+    def convert(self, message: Any) -> ConvertedImage:
+        """An image message of this input as an array; raises ImageError."""
+        if self._compressed:
+            return convert_compressed(message)
+        return convert_image(message, self._fallback)
+
+    def destroy(self) -> None:
+        """End the subscription."""
+        self._node.destroy_subscription(self._subscription)
+
+    def _on_image(self, message: Any) -> None:
+        arrival_s = time.perf_counter()
+        self.last_arrival_s = arrival_s
+        stamp_ns = stamp_to_ns(message.header.stamp)
+        transport_ms = 1e-6 * (self._clock.now().nanoseconds - stamp_ns)
+        self.transport_window.add(transport_ms)
+        if abs(transport_ms) > self._stale_ms():
+            self._report_stale(transport_ms)
+        if not self._compressed:
+            try:
+                check_image_message(message, self._fallback)
+            except ImageError as error:
+                self._slot.count_unusable()
+                self._board.post("image_rejected", f"image rejected: {error}")
+                return
+        frame = Frame(stamp_ns, message, len(message.data), arrival_s)
+        if self._slot.put(frame):
+            self._board.post(
+                "stamps_jumped",
+                f"the stamps on {self.topic} jumped back: init boxes for earlier images are "
+                "refused, targets are kept",
+            )
+
+    def _report_stale(self, transport_ms: float) -> None:
+        where = "in the future" if transport_ms < 0 else "old"
+        self._board.post(
+            "stale_stamps",
+            f"images on {self.topic} are stamped {abs(transport_ms) / 1e3:.1f} s {where}: "
+            "check the clocks' synchronisation and, for a bag or a simulation, use_sim_time",
+        )
+
+    def _on_incompatible_qos(self, event: Any) -> None:
+        self._board.post(
+            "incompatible_qos",
+            f"a publisher on {self.topic} offers an incompatible QoS (policy "
+            f"{event.last_policy_kind}); this node asks for {self.qos_text}: change either side's "
+            "QoS (here: parameters qos_overrides.TOPIC.subscription.*)",
+        )
+
+
+class InitInput:
+    """The subscriptions to ~/init_box and ~/init_roi.
+
+    Args:
+        node: creates them.
+        newest: asks for the newest frame held.
+        accept: takes a request.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        newest: Callable[[], Frame | None],
+        accept: Callable[[InitRequest], None],
+    ) -> None:
+        self._node = node
+        self._newest = newest
+        self._accept = accept
+        self._subscriptions = [
+            node.create_subscription(InitBox, "~/init_box", self._on_box, _INIT_QOS),
+            node.create_subscription(RegionOfInterest, "~/init_roi", self._on_roi, _INIT_QOS),
+        ]
+
+    def destroy(self) -> None:
+        """End the subscriptions."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    def _on_box(self, message: Any) -> None:
+        box = (message.x, message.y, message.width, message.height)
+        self._request(message.target_id, stamp_to_ns(message.header.stamp), box)
+
+    def _on_roi(self, message: Any) -> None:
+        box = (message.x_offset, message.y_offset, message.width, message.height)
+        self._request("", 0, tuple(float(v) for v in box))  # type: ignore[arg-type]
+
+    def _request(self, target_id: str, stamp_ns: int, box: _Box) -> None:
+        self._accept(InitRequest(target_id, stamp_ns, box, time.perf_counter(), self._newest()))

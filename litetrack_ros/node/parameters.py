@@ -1,0 +1,214 @@
+"""The node's parameters: one table with type, default, range and meaning.
+
+Defaults live here and nowhere else; config/tracker.yaml and doc/components.md are tested against
+this table. Declaring and reading takes a node; the table itself needs no ROS.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from litetrack_ros.backends.registry import open_backend
+from litetrack_ros.config import TrackerConfig
+from litetrack_ros.errors import ConfigError
+from litetrack_ros.node.worker import WorkerSettings
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A parameter.
+
+    Attributes:
+        name: as in YAML.
+        default: its type is the parameter's type.
+        description: one sentence, with the unit.
+        low, high: range of a number, both included.
+        choices: the words allowed, empty for any.
+        live: may change while the node is configured.
+    """
+
+    name: str
+    default: Value
+    description: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    live: bool = False
+
+    def check(self, value: Value) -> None:
+        """Raise ConfigError, with a sentence, for a value out of range."""
+        if self.choices and value not in self.choices:
+            raise ConfigError(
+                f"parameter {self.name} is '{value}', but must be one of {', '.join(self.choices)}"
+            )
+        if self.low is not None and self.high is not None:
+            assert not isinstance(value, str)  # only numbers have a range
+            if not self.low <= value <= self.high:
+                raise ConfigError(
+                    f"parameter {self.name} is {value}, but must be from {self.low:g} to "
+                    f"{self.high:g}"
+                )
+
+
+_OPENING = {p.name: p.default for p in inspect.signature(open_backend).parameters.values()}
+_MODELS_OWN = "negative: the value stored with the model"
+
+SPECS: tuple[Spec, ...] = (
+    Spec("autostart", True, "configure and activate at start; without it, wait for transitions"),
+    Spec("model", _OPENING["model"], "name of a shipped model, or path of a weights file"),
+    Spec("backend", _OPENING["backend"], "what runs the model: torch or onnx"),
+    Spec("device", _OPENING["device"], "where the model runs: cpu, cuda or cuda:N"),
+    Spec("precision", _OPENING["precision"], "arithmetic of the model: fp32, fp16 or bf16"),
+    Spec("image_transport", "raw", "form of the images", choices=("raw", "compressed")),
+    Spec("max_targets", 1, "targets to follow; with 1 a new target replaces the old", 1, 64),
+    Spec("ring_frames", 90, "recent images kept for init boxes: number at most", 1, 1000),
+    Spec("ring_mb", 128, "recent images kept for init boxes: megabytes at most", 1, 16384),
+    Spec("publish_detections", False, "also publish vision_msgs/Detection2DArray"),
+    Spec(
+        "catch_up_max_ms",
+        200.0,
+        "time to bring a track from the image of its init box to the newest image, ms",
+        0.0,
+        10000.0,
+        live=True,
+    ),
+    Spec(
+        "init_stamp_tolerance_ms",
+        50.0,
+        "how far an init box's stamp may be from the nearest image's if none is equal, ms",
+        0.0,
+        10000.0,
+        live=True,
+    ),
+    Spec(
+        "init_wait_ms",
+        1000.0,
+        "how long an init box may wait for an image with its stamp, ms",
+        0.0,
+        60000.0,
+        live=True,
+    ),
+    Spec(
+        "no_image_timeout_s",
+        3.0,
+        "warn after this long without an image, s",
+        0.1,
+        3600.0,
+        live=True,
+    ),
+    Spec(
+        "stale_stamp_ms",
+        1000.0,
+        "warn of image stamps that are older than this, or this far in the future, ms",
+        1.0,
+        1e7,
+        live=True,
+    ),
+    Spec("debug_image", True, "publish ~/debug_image while somebody listens", live=True),
+    Spec(
+        "lost_threshold",
+        -1.0,
+        f"score below which an image counts as a miss; 0 is never; {_MODELS_OWN}",
+        -1.0,
+        1.0,
+        live=True,
+    ),
+    Spec(
+        "lost_after_frames",
+        -1,
+        f"misses in a row until a target is LOST; {_MODELS_OWN}",
+        -1,
+        10000,
+        live=True,
+    ),
+    Spec(
+        "found_threshold",
+        -1.0,
+        f"score that a LOST target must reach to be TRACKING again; {_MODELS_OWN}",
+        -1.0,
+        1.0,
+        live=True,
+    ),
+    Spec(
+        "idle_after_frames",
+        -1,
+        f"LOST images until a target is given up; 0 is never; {_MODELS_OWN}",
+        -1,
+        1000000,
+        live=True,
+    ),
+    Spec(
+        "search_growth",
+        -1.0,
+        f"growth of the search region per LOST image, factor from 1; {_MODELS_OWN}",
+        -1.0,
+        2.0,
+        live=True,
+    ),
+    Spec(
+        "max_search_scale",
+        -1.0,
+        f"limit of that growth, factor from 1; {_MODELS_OWN}",
+        -1.0,
+        10.0,
+        live=True,
+    ),
+    Spec(
+        "size_smoothing",
+        -1.0,
+        f"weight of the newly predicted size, above 0 to 1; 1 is no smoothing; {_MODELS_OWN}",
+        -1.0,
+        1.0,
+        live=True,
+    ),
+)
+BY_NAME: dict[str, Spec] = {spec.name: spec for spec in SPECS}
+
+_TRACKER_FIELDS = tuple(
+    field.name for field in dataclasses.fields(TrackerConfig) if field.name in BY_NAME
+)
+# Parameters of ROS itself that may stand beside ours in a YAML file.
+_ROS_OWN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
+
+
+def tracker_config(values: Mapping[str, Any], own: TrackerConfig) -> TrackerConfig:
+    """The thresholds to use.
+
+    Args:
+        values: parameters by name.
+        own: stored with the model, used where a parameter is negative.
+
+    Raises:
+        ConfigError: a combination that the tracker refuses.
+    """
+    given = {name: values[name] for name in _TRACKER_FIELDS if values[name] >= 0}
+    return dataclasses.replace(own, **given)
+
+
+def worker_settings(values: Mapping[str, Any], own: TrackerConfig) -> WorkerSettings:
+    """What the worker needs, as :func:`tracker_config`."""
+    return WorkerSettings(
+        tracker_config=tracker_config(values, own),
+        catch_up_max_ms=values["catch_up_max_ms"],
+        init_stamp_tolerance_ms=values["init_stamp_tolerance_ms"],
+        init_wait_ms=values["init_wait_ms"],
+    )
+
+
+def unknown_parameters(names: Iterable[str]) -> list[str]:
+    """A sentence for each name that is no parameter of this node, with the nearest one."""
+    faults = []
+    for name in names:
+        if name in BY_NAME or name.startswith(_ROS_OWN):
+            continue
+        near = difflib.get_close_matches(name, BY_NAME, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        faults.append(f"there is no parameter {name}{hint}")
+    return faults
