@@ -78,9 +78,7 @@ def test_images_of_mixed_sizes_and_kinds_are_tracked(
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 5
 
 
-def test_alpha_changes_no_box(
-    tmp_path: Path, square_frames: list[np.ndarray], tiny_model: Path
-):
+def test_alpha_changes_no_box(tmp_path: Path, square_frames: list[np.ndarray], tiny_model: Path):
     texts = []
     for kind in ("plain", "alpha"):
         folder = tmp_path / kind
