@@ -1,0 +1,308 @@
+"""Runs an exported model with onnxruntime, on a CPU or a GPU, without PyTorch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from litetrack_ros.backends.base import BackendInfo, Predictions, TemplateFeatures
+from litetrack_ros.backends.hardware import cpu_name, gpu_name
+from litetrack_ros.backends.onnx_files import (
+    BOXES,
+    CROPS,
+    KEYS,
+    MAPS,
+    RESULT,
+    VALUES,
+    OnnxMetadata,
+    OnnxPaths,
+    input_shapes,
+    read_pair,
+    takes_boxes,
+)
+from litetrack_ros.backends.providers import (
+    TENSORRT,
+    Plan,
+    cache_folder,
+    plan_providers,
+    provider_options,
+)
+from litetrack_ros.dependencies import require
+from litetrack_ros.errors import BackendError, WeightsError
+from litetrack_ros.images import Uint8Image
+
+ort = require("onnxruntime")
+
+_log = logging.getLogger(__name__)
+
+
+class OnnxOptions(NamedTuple):
+    """How onnxruntime uses the machine.
+
+    Attributes:
+        threads: CPU threads of one call; 0 is one a core.
+        spinning: let idle threads spin for the next operator. A step is a little faster, and a
+            core is kept busy for some time after every call.
+        cuda_graph: capture the search step once for each number of targets and replay it.
+        allow_fallback: go on with another provider than those asked for.
+    """
+
+    threads: int = 0
+    spinning: bool = False
+    cuda_graph: bool = False
+    allow_fallback: bool = False
+
+
+class OnnxBackend:
+    """An exported model's two graphs in onnxruntime; ready to track when built.
+
+    Building it runs both graphs once: TensorRT compiles its engines there (minutes, the first time
+    on a machine; they are kept in the user's cache folder), never inside the first frame.
+
+    Args:
+        paths: the model's files.
+        device: ``auto``, ``cpu``, ``cuda``, ``tensorrt`` or ``openvino``; ``cuda`` prefers
+            TensorRT where it is built in; ``cuda`` and ``tensorrt`` take ``:N``.
+        options: threads and fallback.
+
+    Raises:
+        WeightsError: damaged or foreign files, or files that do not belong together.
+        BackendError: the device cannot be had.
+    """
+
+    def __init__(
+        self, paths: OnnxPaths, device: str = "cpu", options: OnnxOptions | None = None
+    ) -> None:
+        options = OnnxOptions() if options is None else options
+        metadata = read_pair(paths)
+        self.model_config = metadata.model_config
+        self.tracker_config = metadata.tracker_config
+        self.max_targets = metadata.max_targets
+        plan = plan_providers(device, ort.get_available_providers(), options.allow_fallback)
+        hardware = gpu_name(plan.device_id) if plan.uses_gpu else cpu_name()
+        cache = cache_folder(metadata.weights_sha256, ort.__version__, hardware)
+        if TENSORRT in plan.wanted:
+            _announce_engine_build(cache)
+        loader = _SessionLoader(plan, options, metadata, cache)
+        # Templates come one at a time and change shape with every target: no graph is captured.
+        self._template = loader.load(paths.template, "template", cuda_graph=False)
+        captured = options.cuda_graph and plan.uses_gpu
+        self._search = loader.load(paths.search, "search", cuda_graph=captured)
+        provider = plan.check(self._search.get_providers(), options.allow_fallback)
+        self._runner = _BoundSearch(self._search, plan, captured)
+        self.info = BackendInfo(
+            backend="onnx",
+            provider=provider,
+            device_name=hardware if provider in plan.wanted else cpu_name(),
+            precision=metadata.precision,
+            model_name=metadata.model_config.name,
+            model_sha256=metadata.source_sha256,
+        )
+        self._warm_up()
+
+    def encode_template(
+        self, crops: Uint8Image, boxes_xyxy_norm: npt.NDArray[np.float32]
+    ) -> TemplateFeatures:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        boxes = np.asarray(boxes_xyxy_norm, dtype=np.float32)
+        chunks = []
+        for rows in self._chunks(len(crops)):
+            feed: dict[str, Any] = {CROPS: np.ascontiguousarray(crops[rows])}
+            if takes_boxes(self.model_config):
+                feed[BOXES] = boxes[rows]
+            keys, *values = self._template.run(None, feed)
+            chunks.append(TemplateFeatures(keys, values[0] if values else None))
+        return self.stack(chunks)
+
+    def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        if len(templates) == 1:
+            return templates[0]
+        keys = np.concatenate([t.keys for t in templates])
+        if templates[0].values is None:
+            return TemplateFeatures(keys, None)
+        return TemplateFeatures(keys, np.concatenate([t.values for t in templates]))
+
+    def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        chunks = self._chunks(len(crops))
+        out = np.concatenate([self._runner.run(crops, templates, rows) for rows in chunks])
+        return Predictions(out[:, :4], out[:, 4], out[:, 5])
+
+    def maps(self, crops: Uint8Image, templates: TemplateFeatures) -> npt.NDArray[np.float32]:
+        """The head's maps, for inspection and checks against other backends.
+
+        Returns:
+            ``(N, 5, G, G)``: score, width and height, offset x and y.
+        """
+        grid = self.model_config.search_grid
+        parts = [
+            self._search.run([MAPS], _search_feed(crops, templates, rows))[0]
+            for rows in self._chunks(len(crops))
+        ]
+        return np.asarray(np.concatenate(parts)).reshape(-1, 5, grid, grid)
+
+    def _chunks(self, targets: int) -> list[slice]:
+        return [
+            slice(start, min(start + self.max_targets, targets))
+            for start in range(0, targets, self.max_targets)
+        ]
+
+    def _warm_up(self) -> None:
+        model = self.model_config
+        template = self.encode_template(
+            np.zeros((1, model.template_size, model.template_size, 3), dtype=np.uint8),
+            np.array([[0.25, 0.25, 0.75, 0.75]], dtype=np.float32),
+        )
+        self.search(np.zeros((1, model.search_size, model.search_size, 3), np.uint8), template)
+
+
+class _SessionLoader:
+    """Opens graphs with one set of options."""
+
+    def __init__(
+        self, plan: Plan, options: OnnxOptions, metadata: OnnxMetadata, cache: Path
+    ) -> None:
+        self._plan, self._options, self._metadata, self._cache = plan, options, metadata, cache
+
+    def load(self, path: Path, role: str, cuda_graph: bool) -> Any:
+        """An ``InferenceSession``.
+
+        Raises:
+            WeightsError: onnxruntime cannot read the graph.
+            BackendError: it cannot run it on the providers.
+        """
+        session_options = ort.SessionOptions()
+        session_options.intra_op_num_threads = self._options.threads
+        session_options.inter_op_num_threads = 1  # the graph is a chain
+        session_options.log_severity_level = 3  # errors; warnings about every shape are not ours
+        spinning = "1" if self._options.spinning else "0"
+        session_options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
+        if cuda_graph:
+            # A node left to the CPU breaks the captured graph: better refuse than differ.
+            session_options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        providers = provider_options(
+            self._plan,
+            self._metadata.precision,
+            self._cache,
+            input_shapes(role, self._metadata.model_config, "targets"),
+            self._metadata.max_targets,
+            cuda_graph,
+        )
+        if cuda_graph:
+            providers = [entry for entry in providers if entry[0] in self._plan.wanted]
+        try:
+            return ort.InferenceSession(str(path), session_options, providers=providers)
+        except _GRAPH_ERRORS as error:
+            raise WeightsError(f"onnxruntime refuses {path}: {_first_line(error)}") from error
+        except _RUNTIME_ERRORS as error:
+            raise BackendError(
+                f"onnxruntime cannot run {path.name} on device '{self._plan.device}': "
+                f"{_first_line(error)}"
+            ) from error
+
+
+class _BoundSearch:
+    """The search step with its inputs bound to the device; templates are copied there once."""
+
+    def __init__(self, session: Any, plan: Plan, captured: bool) -> None:
+        self._session = session
+        on_gpu = plan.uses_gpu and session.get_providers()[0] in plan.wanted
+        self._device = ("cuda", plan.device_id) if on_gpu else ("cpu", 0)
+        self._captured = captured and on_gpu
+        self._bound: dict[int, _Binding] = {}  # by number of targets: captured graphs keep theirs
+
+    def run(
+        self, crops: Uint8Image, templates: TemplateFeatures, rows: slice
+    ) -> npt.NDArray[np.float32]:
+        """Results ``(targets, 6)`` for some rows of crops and templates."""
+        if self._device[0] == "cpu":
+            # Arrays on the CPU are used where they lie.
+            feed = _search_feed(crops, templates, rows)
+            return np.asarray(self._session.run([RESULT], feed)[0])
+        targets = rows.stop - rows.start
+        if targets not in self._bound:
+            self._bound[targets] = _Binding(self._session, targets, self._device)
+        return self._bound[targets].run(crops, templates, rows, self._captured)
+
+
+class _Binding:
+    """Inputs and output at fixed places on the device, for one number of targets."""
+
+    def __init__(self, session: Any, targets: int, device: tuple[str, int]) -> None:
+        self._session = session
+        self._targets = targets
+        self._source: tuple[Any, int] | None = None
+        self._binding = session.io_binding()
+        self._values = {}
+        for node in session.get_inputs():
+            shape = [targets if isinstance(d, str) else d for d in node.shape]
+            blank = np.zeros(shape, dtype=_NUMPY_TYPES[node.type])
+            value = ort.OrtValue.ortvalue_from_numpy(blank, *device)
+            self._values[node.name] = value
+            self._binding.bind_ortvalue_input(node.name, value)
+        result = np.zeros((targets, 6), dtype=np.float32)
+        self._result = ort.OrtValue.ortvalue_from_numpy(result, *device)
+        self._binding.bind_ortvalue_output(RESULT, self._result)
+
+    def run(
+        self, crops: Uint8Image, templates: TemplateFeatures, rows: slice, captured: bool
+    ) -> npt.NDArray[np.float32]:
+        """Copy the crops in, the templates too if they are other ones than last time, and run."""
+        feed = _search_feed(crops, templates, rows)
+        # The array itself is remembered, not its id, which another array may take over.
+        source = (templates.keys, rows.start)
+        known = self._source is not None and self._source[0] is source[0]
+        if not (known and self._source is not None and self._source[1] == source[1]):
+            for name in feed.keys() - {CROPS}:
+                self._values[name].update_inplace(feed[name])
+            self._source = source
+        self._values[CROPS].update_inplace(feed[CROPS])
+        options = ort.RunOptions()
+        if captured:
+            options.add_run_config_entry("gpu_graph_id", str(self._targets))
+        self._session.run_with_iobinding(self._binding, options)
+        return np.asarray(self._result.numpy())
+
+
+_NUMPY_TYPES = {
+    "tensor(uint8)": np.uint8,
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+}
+_STATE = ort.capi.onnxruntime_pybind11_state
+_GRAPH_ERRORS = (_STATE.InvalidProtobuf, _STATE.InvalidGraph, _STATE.NoSuchFile, _STATE.NoModel)
+_RUNTIME_ERRORS = (
+    _STATE.EPFail,
+    _STATE.EngineError,
+    _STATE.Fail,
+    _STATE.InvalidArgument,
+    _STATE.NotImplemented,
+    _STATE.RuntimeException,
+)
+
+
+def _search_feed(crops: Uint8Image, templates: TemplateFeatures, rows: slice) -> dict[str, Any]:
+    feed = {CROPS: np.ascontiguousarray(crops[rows]), KEYS: templates.keys[rows]}
+    if templates.values is not None:
+        feed[VALUES] = templates.values[rows]
+    return feed
+
+
+def _announce_engine_build(cache: Path) -> None:
+    cache.mkdir(parents=True, exist_ok=True)
+    if not any(cache.glob("*.engine")):
+        _log.warning(
+            "TensorRT builds its engines now, which takes minutes the first time on a machine; "
+            "they are kept in %s",
+            cache,
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,255 @@
+"""Exported files: their names, inputs, outputs and metadata, and reading them strictly.
+
+A model NAME in full precision is NAME.template.onnx, NAME.search.onnx and NAME.weights.bin, which
+holds the weights of both graphs; in another precision NAME.fp16.template.onnx and so on. Export and
+backend share this module, so that it needs neither torch nor the onnx package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from litetrack_ros.config import ModelConfig, TrackerConfig, from_json
+from litetrack_ros.errors import ConfigError, WeightsError
+
+FORMAT = "litetrack-onnx-1"
+PRECISIONS = ("fp32", "fp16", "int8")
+
+CROPS = "crops"  # uint8 RGB (targets, size, size, 3)
+BOXES = "boxes_xyxy_norm"  # float32 (targets, 4); see takes_boxes
+KEYS = "keys"  # (targets, layers, heads, template tokens, channels of a head)
+VALUES = "values"  # as keys; absent where the interaction is joint
+RESULT = "result"  # float32 (targets, 6): centre, size, score, response
+MAPS = "maps"  # float32 (targets, 5, cells): score, width, height, offset x and y
+
+_SUFFIXES = {"template": ".template.onnx", "search": ".search.onnx"}
+
+
+@dataclass(frozen=True)
+class OnnxPaths:
+    """Where the files of a model in one precision lie."""
+
+    template: Path
+    search: Path
+    weights: Path
+
+    @staticmethod
+    def of(folder: Path, name: str, precision: str) -> OnnxPaths:
+        """The paths for a model's name; whether they exist is another question."""
+        base = name if precision == "fp32" else f"{name}.{precision}"
+        return OnnxPaths(
+            folder / f"{base}{_SUFFIXES['template']}",
+            folder / f"{base}{_SUFFIXES['search']}",
+            folder / f"{base}.weights.bin",
+        )
+
+    @staticmethod
+    def beside(path: Path, precision: str) -> OnnxPaths:
+        """The paths for a model's safetensors file, or for either of its graphs."""
+        return OnnxPaths.of(path.parent, model_name(path), precision)
+
+    def exist(self) -> bool:
+        """Whether both graphs are there."""
+        return self.template.is_file() and self.search.is_file()
+
+
+@dataclass(frozen=True)
+class OnnxMetadata:
+    """What an exported graph says of itself.
+
+    Attributes:
+        role: ``template`` or ``search``.
+        model_config, tracker_config: as in the weights file it was exported from.
+        precision: one of :data:`PRECISIONS`.
+        max_targets: how many targets one call takes.
+        source_sha256: of the safetensors file it was exported from.
+        weights_sha256: of the file that holds its weights.
+    """
+
+    role: str
+    model_config: ModelConfig
+    tracker_config: TrackerConfig
+    precision: str
+    max_targets: int
+    source_sha256: str
+    weights_sha256: str
+
+
+Shape = tuple[int | str, ...]
+
+
+def input_shapes(role: str, config: ModelConfig, targets: int | str) -> dict[str, Shape]:
+    """The inputs of a graph and their shapes.
+
+    Args:
+        role: ``template`` or ``search``.
+        config: of the model.
+        targets: how many at once; a name is any number.
+    """
+    if role == "template":
+        size = config.template_size
+        shapes: dict[str, Shape] = {CROPS: (targets, size, size, 3)}
+        return shapes | {BOXES: (targets, 4)} if takes_boxes(config) else shapes
+    size = config.search_size
+    cached = {name: (targets, *dims) for name, dims in cache_dims(config).items()}
+    return {CROPS: (targets, size, size, 3), **cached}
+
+
+def takes_boxes(config: ModelConfig) -> bool:
+    """Whether the template graph reads the target's box; a joint encoder has no token for it."""
+    unread = ("none", "token") if config.interaction == "joint" else ("none",)
+    return config.target_cue not in unread
+
+
+def cache_dims(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """What the template graph returns and the search graph takes: shapes of one target's."""
+    tokens = config.template_grid**2
+    if config.interaction == "joint":
+        return {KEYS: (1, 1, tokens, config.embed_dim)}
+    dims = (config.ai_layers, config.num_heads, tokens, config.embed_dim // config.num_heads)
+    return {KEYS: dims, VALUES: dims}
+
+
+def model_name(path: Path) -> str:
+    """A model file's name without role, precision and suffix."""
+    name = path.name
+    for suffix in (*_SUFFIXES.values(), ".safetensors"):
+        if name.endswith(suffix):
+            name = name[: -len(suffix)]
+            break
+    for precision in PRECISIONS:
+        name = name.removesuffix(f".{precision}")
+    return name
+
+
+def is_graph(path: Path) -> bool:
+    """Whether a file's name is that of an exported graph."""
+    return path.name.endswith(tuple(_SUFFIXES.values()))
+
+
+def read_pair(paths: OnnxPaths) -> OnnxMetadata:
+    """Read and compare what both graphs say, and check their weights, before anything is run.
+
+    Returns:
+        The search graph's metadata.
+
+    Raises:
+        WeightsError: a file is missing, damaged or foreign, or they do not belong together.
+    """
+    for path in (paths.template, paths.search, paths.weights):
+        if not path.is_file():
+            raise WeightsError(f"{path} is missing; export the model again with litetrack export")
+    template, search = read_metadata(paths.template), read_metadata(paths.search)
+    for path, found, role in (
+        (paths.template, template, "template"),
+        (paths.search, search, "search"),
+    ):
+        if found.role != role:
+            raise WeightsError(f"{path} holds a {found.role} graph; files were renamed or swapped")
+    for key in ("model_config", "precision", "source_sha256", "weights_sha256"):
+        if getattr(template, key) != getattr(search, key):
+            raise WeightsError(
+                f"{paths.template.name} and {paths.search.name} in {paths.search.parent} differ in "
+                f"{key.replace('_', ' ')}: they are of different models "
+                f"('{template.model_config.name}' and '{search.model_config.name}') or exports; "
+                "export again"
+            )
+    if file_sha256(paths.weights) != search.weights_sha256:
+        raise WeightsError(
+            f"{paths.weights} is damaged or belongs to another model than {paths.search.name}; "
+            "get or export all three files together"
+        )
+    return search
+
+
+def read_metadata(path: Path) -> OnnxMetadata:
+    """Read an exported graph's metadata.
+
+    Raises:
+        WeightsError: missing, truncated or foreign file.
+    """
+    try:
+        content = path.read_bytes()
+        metadata = dict(_metadata_props(content))
+    except OSError as error:
+        raise WeightsError(f"cannot read the ONNX file {path}: {error.strerror}") from error
+    except (IndexError, UnicodeDecodeError) as error:
+        raise WeightsError(
+            f"{path} is no ONNX file, or a truncated one; export it again"
+        ) from error
+    if metadata.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path} is not a model that litetrack export wrote (no '{FORMAT}' in its metadata)"
+        )
+    try:
+        return OnnxMetadata(
+            role=metadata["role"],
+            model_config=from_json(ModelConfig, metadata["model"], str(path)),
+            tracker_config=from_json(TrackerConfig, metadata["tracker"], str(path)),
+            precision=metadata["precision"],
+            max_targets=int(metadata["max_targets"]),
+            source_sha256=metadata["source_sha256"],
+            weights_sha256=metadata["weights_sha256"],
+        )
+    except (KeyError, ValueError, ConfigError) as error:
+        raise WeightsError(f"{path} has unusable metadata ({error}); export it again") from error
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file's content, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _metadata_props(model: bytes) -> Iterator[tuple[str, str]]:
+    """The key and value pairs of a serialised ``onnx.ModelProto``.
+
+    A protobuf message is a sequence of tagged fields, most of them with their length in front: the
+    whole file is walked, and one that ends early raises IndexError.
+    """
+    for number, value in _fields(model):
+        if number == 14 and isinstance(value, bytes):  # ModelProto.metadata_props
+            entry = dict(_fields(value))
+            key, text = entry.get(1), entry.get(2)  # StringStringEntryProto.key, .value
+            if isinstance(key, bytes) and isinstance(text, bytes):
+                yield key.decode(), text.decode()
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
+    position = 0
+    while position < len(message):
+        tag, position = _varint(message, position)
+        kind = tag & 7
+        if kind == 0:
+            value, position = _varint(message, position)
+            yield tag >> 3, value
+            continue
+        if kind == 2:
+            length, position = _varint(message, position)
+        elif kind in (1, 5):
+            length = 8 if kind == 1 else 4
+        else:
+            raise IndexError(f"field of unknown kind {kind}")
+        if position + length > len(message):
+            raise IndexError("field reaches beyond the end")
+        yield tag >> 3, message[position : position + length]
+        position += length
+
+
+def _varint(message: bytes, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[position]
+        value |= (byte & 127) << shift
+        position += 1
+        if byte < 128:
+            return value, position
+        shift += 7
+        if shift > 63:
+            raise IndexError("number too long")

@@ -1,0 +1,117 @@
+"""A thin layer over ``onnx.helper``: nodes in, an ONNX graph with short, stable names out.
+
+The graphs are written node by node instead of traced from PyTorch: no shape arithmetic is left in
+them, the same weights give the same file with every PyTorch, and each cast of the reduced
+precisions is where we put it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from litetrack_ros.dependencies import require
+
+onnx = require("onnx")
+
+Array = npt.NDArray[Any]
+
+
+class GraphBuilder:
+    """Collects nodes and constants; values are referred to by name.
+
+    Args:
+        name: of the graph.
+        opset: version of ONNX's standard operators, from 17 on (LayerNormalization is one op).
+    """
+
+    def __init__(self, name: str, opset: int) -> None:
+        self.name = name
+        self.opset = opset
+        self.nodes: list[Any] = []
+        self.inputs: list[Any] = []
+        self.outputs: list[Any] = []
+        self.initializers: list[Any] = []
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._counts: dict[str, int] = {}
+
+    def input(self, name: str, dtype: npt.DTypeLike, shape: Sequence[int | str]) -> None:
+        """Declare an input; a dimension given by name is free."""
+        self.inputs.append(_value_info(name, dtype, shape))
+
+    def output(
+        self, value: str, name: str, dtype: npt.DTypeLike, shape: Sequence[int | str]
+    ) -> None:
+        """Declare a value as an output under a name."""
+        self.nodes.append(onnx.helper.make_node("Identity", [value], [name], name=name))
+        self.outputs.append(_value_info(name, dtype, shape))
+
+    def constant(self, array: Array, name: str = "const") -> str:
+        """Add a constant; equal arrays are stored once."""
+        array = np.asarray(array, order="C")  # unlike ascontiguousarray, keeps a scalar a scalar
+        key = (str(array.dtype), array.shape, array.tobytes())
+        if key not in self._constants:
+            unique = self._unique(name)
+            self.initializers.append(onnx.numpy_helper.from_array(array, unique))
+            self._constants[key] = unique
+        return self._constants[key]
+
+    def node(self, op: str, *inputs: str, **attributes: Any) -> str:
+        """Add an operator with one output and return the output's name."""
+        return self.split_node(op, 1, *inputs, **attributes)[0]
+
+    def split_node(self, op: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
+        """Add an operator with several outputs and return their names."""
+        name = self._unique(op.lower())
+        names = [name] if outputs == 1 else [f"{name}_{k}" for k in range(outputs)]
+        self.nodes.append(onnx.helper.make_node(op, inputs, names, name=name, **attributes))
+        return names
+
+    def reshape(self, value: str, *shape: int) -> str:
+        """Reshape; -1 is the one free dimension, 0 keeps the input's."""
+        return self.node("Reshape", value, self.constant(np.array(shape, dtype=np.int64), "shape"))
+
+    def transpose(self, value: str, *perm: int) -> str:
+        """Permute the axes."""
+        return self.node("Transpose", value, perm=perm)
+
+    def concat(self, values: Sequence[str], axis: int) -> str:
+        """Join along an axis; a single value is passed on."""
+        return values[0] if len(values) == 1 else self.node("Concat", *values, axis=axis)
+
+    def cast(self, value: str, dtype: npt.DTypeLike) -> str:
+        """Convert to a type."""
+        return self.node("Cast", value, to=_onnx_type(dtype))
+
+    def model(self, metadata: dict[str, str]) -> Any:
+        """The finished ``onnx.ModelProto``, checked, without shapes of the values inside."""
+        graph = onnx.helper.make_graph(
+            self.nodes, self.name, self.inputs, self.outputs, self.initializers
+        )
+        opsets = [onnx.helper.make_opsetid("", self.opset)]
+        model = onnx.helper.make_model(
+            graph,
+            producer_name="litetrack_ros",
+            opset_imports=opsets,
+            # The oldest file version that the operators allow: robots' runtimes lag behind.
+            ir_version=onnx.helper.find_min_ir_version_for(opsets),
+        )
+        onnx.helper.set_model_props(model, metadata)
+        onnx.checker.check_model(model)
+        return model
+
+    def _unique(self, name: str) -> str:
+        count = self._counts.get(name, 0)
+        self._counts[name] = count + 1
+        return f"{name}_{count}" if count else name
+
+
+def _value_info(name: str, dtype: npt.DTypeLike, shape: Sequence[int | str]) -> Any:
+    return onnx.helper.make_tensor_value_info(name, _onnx_type(dtype), shape)
+
+
+def _onnx_type(dtype: npt.DTypeLike) -> int:
+    return int(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))

@@ -1,0 +1,313 @@
+"""The fused model's modules as ONNX operators, one method a module.
+
+Encoder layers work on all targets' tokens as one matrix ``(B * N, C)``, so that every linear layer
+is one Gemm with its bias; attention alone sees ``(B, heads, N, C / heads)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, cast
+
+import numpy as np
+from torch import Tensor, nn
+
+from litetrack_ros.config import ModelConfig
+from litetrack_ros.export.graph import GraphBuilder
+from litetrack_ros.model.cue import InsideCue, TokenCue
+from litetrack_ros.model.fused import (
+    FusedEfficientNetStem,
+    FusedHead,
+    FusedLayer,
+    FusedLiteTrack,
+    FusedPatchStem,
+)
+from litetrack_ros.model.head import SIGMOID_FLOOR
+from litetrack_ros.model.layers import Mlp
+from litetrack_ros.model.stem import EfficientNetLite0Stem, SameConv2d
+
+FloatType = Literal["float32", "float16"]
+
+
+class Lowering:
+    """Writes parts of a model into a graph.
+
+    Args:
+        graph: takes the nodes.
+        model: the fused model, float32.
+        dtype: of weights and activations. LayerNormalization, softmax and decode are float32 in
+            each.
+    """
+
+    def __init__(self, graph: GraphBuilder, model: FusedLiteTrack, dtype: FloatType) -> None:
+        self.graph = graph
+        self.model = model
+        self.config: ModelConfig = model.config
+        self.dtype = np.dtype(dtype)
+
+    def tokens(self, crops: str, size_px: int, pos_embed: Tensor) -> str:
+        """uint8 RGB ``(B, S, S, 3)`` to tokens with position, ``(B * N, C)``."""
+        g, stem = self.graph, self.model.stem
+        if isinstance(stem, FusedPatchStem):
+            tokens = self._patch_stem(stem, crops, size_px)
+        else:
+            tokens = self._efficientnet_stem(stem, crops, size_px)
+        return self._flat(g.node("Add", tokens, self.weight(pos_embed, "pos_embed")))
+
+    def template_cue(self, z: str, boxes: str) -> str:
+        """Mark the target in template tokens ``(B * M, C)``; a token cue makes them M + 1."""
+        g, cue = self.graph, self.model.target_cue
+        count, dim = self.template_tokens, self.config.embed_dim
+        if isinstance(cue, TokenCue):
+            token = self._mlp(cue, self._lower(boxes))
+            rows = [g.reshape(token, -1, 1, dim), g.reshape(z, -1, count, dim)]
+            return self._flat(g.concat(rows, axis=1))
+        if isinstance(cue, InsideCue):
+            coverage = self._lower(g.reshape(self._cell_coverage(boxes), -1, 1))
+            return g.node("Add", z, g.node("Mul", coverage, self.weight(cue.weight, "cue")))
+        return z
+
+    @property
+    def template_tokens(self) -> int:
+        """Tokens of a template, without the cue's."""
+        return self.config.template_grid**2
+
+    @property
+    def template_tokens_with_cue(self) -> int:
+        """Tokens of a template in the encoder."""
+        return self.template_tokens + isinstance(self.model.target_cue, TokenCue)
+
+    def without_token(self, z: str) -> str:
+        """Drop the token of the cue from the template's, if it made one; ``(B * M, C)``."""
+        count = self.template_tokens_with_cue
+        if count == self.template_tokens:
+            return z
+        g = self.graph
+        first, last, axis = (g.constant(np.array([v], dtype=np.int64)) for v in (1, count, 1))
+        tokens = g.reshape(z, -1, count, self.config.embed_dim)
+        return self._flat(g.node("Slice", tokens, first, last, axis))
+
+    def per_layer(self, cached: str) -> list[str]:
+        """Cached keys or values ``(B, layers, heads, M, D)`` as one ``(B, heads, M, D)`` each."""
+        g, config = self.graph, self.config
+        if config.ai_layers == 1:
+            parts = [cached]
+        else:
+            sizes = g.constant(np.ones(config.ai_layers, dtype=np.int64))
+            parts = g.split_node("Split", config.ai_layers, cached, sizes, axis=1)
+        dim = config.embed_dim // config.num_heads
+        return [g.reshape(p, -1, config.num_heads, self.template_tokens, dim) for p in parts]
+
+    def joint(self, x: str, z: str) -> str:
+        """All layers over template and search tokens together; the search tokens after it."""
+        g, dim = self.graph, self.config.embed_dim
+        count = self.config.search_grid**2
+        both = self.template_tokens + count
+        rows = [g.reshape(z, -1, self.template_tokens, dim), g.reshape(x, -1, count, dim)]
+        x = self._flat(g.concat(rows, axis=1))
+        for layer in self.model.layers:
+            x = self.layer(cast(FusedLayer, layer), x, both)
+        first, last, axis = (
+            g.constant(np.array([v], dtype=np.int64)) for v in (both - count, both, 1)
+        )
+        return self._flat(g.node("Slice", g.reshape(x, -1, both, dim), first, last, axis))
+
+    def layer(
+        self, layer: FusedLayer, x: str, count: int, context: tuple[str, str] | None = None
+    ) -> str:
+        """One encoder layer over tokens ``(B * count, C)``; context as :meth:`keys_values`."""
+        g = self.graph
+        normed = self._norm(layer.norm1, x)
+        queries, keys, values = (self._heads(layer, normed, part, count) for part in range(3))
+        if context is not None:
+            keys = g.concat([context[0], keys], axis=2)
+            values = g.concat([context[1], values], axis=2)
+        scores = g.node("MatMul", queries, g.transpose(keys, 0, 1, 3, 2))
+        weights = self._lower(g.node("Softmax", self._raise(scores), axis=-1))
+        mixed = g.transpose(g.node("MatMul", weights, values), 0, 2, 1, 3)
+        x = g.node("Add", x, self._linear(layer.proj, self._flat(mixed)))
+        hidden = self._gelu(self._linear(layer.fc1, self._norm(layer.norm2, x)))
+        return g.node("Add", x, self._linear(layer.fc2, hidden))
+
+    def keys_values(self, layer: FusedLayer, z: str, count: int) -> tuple[str, str]:
+        """A template's keys and values ``(B, heads, count, C / heads)`` for one layer."""
+        normed = self._norm(layer.norm1, z)
+        return self._heads(layer, normed, 1, count), self._heads(layer, normed, 2, count)
+
+    def head(self, x: str) -> tuple[str, str, str]:
+        """Tokens ``(B * N, C)`` to float32 logits of score and size, and offsets, ``(B, c, N)``."""
+        g, head = self.graph, self.model.head
+        grid = self.config.search_grid
+        image = g.reshape(x, -1, grid, grid, self.config.embed_dim)
+        image = g.transpose(image, 0, 3, 1, 2)
+        first = g.node("Relu", self._conv(head.first, image))
+        parts = g.split_node("Split", 3, first, self._sizes(head), axis=1)
+        maps = {}
+        for (branch, layers), value in zip(head.branches.items(), parts, strict=True):
+            *hidden, last = cast(Sequence[nn.Conv2d], layers)
+            for conv in hidden:
+                value = g.node("Relu", self._conv(conv, value))
+            value = self._raise(self._conv(last, value))
+            maps[branch] = g.reshape(value, 0, last.out_channels, grid * grid)
+        return maps["ctr"], maps["size"], maps["offset"]
+
+    def decode(self, score_logits: str, size_logits: str, offset: str) -> tuple[str, str]:
+        """Window, argmax and decode, in float32.
+
+        Returns:
+            The result ``(B, 6)`` of :meth:`FusedLiteTrack.forward`, and the maps ``(B, 5, N)``:
+            score, width and height, offset x and y.
+        """
+        g, grid = self.graph, self.config.search_grid
+        logits = g.concat([score_logits, size_logits], axis=1)
+        limits = [g.constant(np.float32(v)) for v in (SIGMOID_FLOOR, 1 - SIGMOID_FLOOR)]
+        maps = g.concat([g.node("Clip", g.node("Sigmoid", logits), *limits), offset], axis=1)
+        first = [g.constant(np.array([k], dtype=np.int64)) for k in (0, 1)]
+        score = g.reshape(g.node("Slice", maps, first[0], first[1], first[1]), -1, grid * grid)
+        window = self.model.window.numpy().astype(np.float32)
+        response = g.node("Mul", score, g.constant(window, "window"))
+        peak = g.node("ArgMax", response, axis=1, keepdims=1)  # (B, 1)
+        five = g.constant(np.array([1, 5, 1], dtype=np.int64))
+        index = g.node("Expand", g.reshape(peak, -1, 1, 1), five)
+        chosen = g.reshape(g.node("GatherElements", maps, index, axis=2), -1, 5)
+        sizes = g.constant(np.array([1, 2, 2], dtype=np.int64))
+        at_peak, size, cell_offset = g.split_node("Split", 3, chosen, sizes, axis=1)
+        cells = np.stack(np.meshgrid(np.arange(grid), np.arange(grid)), axis=-1)
+        table = g.constant(cells.reshape(-1, 2).astype(np.float32), "cells")
+        cell = g.reshape(g.node("Gather", table, peak, axis=0), -1, 2)
+        center = g.node("Div", g.node("Add", cell, cell_offset), g.constant(np.float32(grid)))
+        highest = g.node("GatherElements", response, peak, axis=1)
+        return g.concat([center, size, at_peak, highest], axis=1), maps
+
+    def weight(self, tensor: Tensor, name: str) -> str:
+        """A weight as a constant of the graph's precision."""
+        return self.graph.constant(tensor.detach().numpy().astype(self.dtype), name)
+
+    def _patch_stem(self, stem: FusedPatchStem, crops: str, size_px: int) -> str:
+        g, grid = self.graph, size_px // 16
+        patches = g.transpose(g.reshape(crops, -1, grid, 16, grid, 48), 0, 1, 3, 2, 4)
+        pixels = g.cast(g.reshape(patches, -1, 16 * 16 * 3), self.dtype)  # (B * N, 768)
+        # 128 rather than the mean: the difference is exact in every precision.
+        centered = g.node("Sub", pixels, g.constant(np.array(128, dtype=self.dtype)))
+        bias = stem.proj.bias + stem.proj.weight @ (128.0 - stem.mean)
+        tokens = self._gemm(stem.proj.weight, bias, centered)
+        return g.reshape(tokens, -1, grid * grid, self.config.embed_dim)
+
+    def _efficientnet_stem(self, stem: FusedEfficientNetStem, crops: str, size_px: int) -> str:
+        g, net = self.graph, stem.stem
+        # Subtracted before the convolution, whose zero padding must stay the mean colour, and row
+        # by row, because broadcasting along an axis of three is slow.
+        rows = g.cast(g.reshape(crops, 0, size_px, size_px * 3), self.dtype)
+        mean = np.tile(stem.mean.numpy().astype(self.dtype), size_px)
+        centered = g.node("Sub", rows, g.constant(mean, "mean"))
+        image = g.transpose(g.reshape(centered, 0, size_px, size_px, 3), 0, 3, 1, 2)
+        value = self._conv_relu6(net.first, image)
+        taps = []
+        for index, block in enumerate(net.blocks):
+            y = value
+            if not isinstance(block.expand, nn.Identity):
+                y = self._conv_relu6(cast(nn.Sequential, block.expand), y)
+            y = self._conv_relu6(cast(nn.Sequential, block.depthwise), y)
+            y = self._conv(cast(nn.Conv2d, cast(nn.Sequential, block.project)[0]), y)
+            value = g.node("Add", value, y) if block.residual else y
+            if index in EfficientNetLite0Stem.TAPS:
+                taps.append(value)
+        tokens = self._conv(net.proj, g.concat(taps, axis=1))
+        grid = size_px // 16
+        tokens = g.reshape(tokens, 0, self.config.embed_dim, grid * grid)
+        return g.transpose(tokens, 0, 2, 1)
+
+    def _conv_relu6(self, sequence: nn.Sequential, value: str) -> str:
+        limits = [self.graph.constant(np.array(v, dtype=self.dtype)) for v in (0, 6)]
+        conv = self._conv(cast(nn.Conv2d, sequence[0]), value)
+        return self.graph.node("Clip", conv, *limits)
+
+    def _conv(self, conv: nn.Conv2d, value: str) -> str:
+        kernel, stride = conv.kernel_size[0], conv.stride[0]
+        before, after = conv.padding[0], conv.padding[0]  # type: ignore[assignment]
+        if isinstance(conv, SameConv2d):
+            before, after = (kernel - stride) // 2, kernel - stride - (kernel - stride) // 2
+        inputs = [self.weight(conv.weight, "conv_weight")]
+        if conv.bias is not None:
+            inputs.append(self.weight(conv.bias, "conv_bias"))
+        return self.graph.node(
+            "Conv",
+            value,
+            *inputs,
+            kernel_shape=[kernel, kernel],
+            strides=[stride, stride],
+            pads=[before, before, after, after],
+            group=conv.groups,
+        )
+
+    def _heads(self, layer: FusedLayer, normed: str, part: int, count: int) -> str:
+        """Queries, keys or values (part 0, 1, 2), ``(B, heads, count, C / heads)``."""
+        dim, heads = self.config.embed_dim, layer.num_heads
+        rows = slice(part * dim, (part + 1) * dim)
+        x = self._gemm(layer.qkv.weight[rows], layer.qkv.bias[rows], normed)
+        split = self.graph.reshape(x, -1, count, heads, dim // heads)
+        return self.graph.transpose(split, 0, 2, 1, 3)
+
+    def _norm(self, norm: nn.LayerNorm, x: str) -> str:
+        g = self.graph
+        scale, bias = (
+            g.constant(p.detach().numpy().astype(np.float32), "norm")
+            for p in (norm.weight, norm.bias)
+        )
+        normed = g.node(
+            "LayerNormalization", self._raise(x), scale, bias, axis=-1, epsilon=norm.eps
+        )
+        return self._lower(normed)
+
+    def _linear(self, linear: nn.Linear, x: str) -> str:
+        return self._gemm(linear.weight, linear.bias, x)
+
+    def _gemm(self, weight: Tensor, bias: Tensor, x: str) -> str:
+        # Stored transposed, so that runtimes that do not pack weights read them row by row.
+        return self.graph.node(
+            "Gemm", x, self.weight(weight.T, "weight"), self.weight(bias, "bias")
+        )
+
+    def _mlp(self, mlp: Mlp, x: str) -> str:
+        return self._linear(mlp.fc2, self._gelu(self._linear(mlp.fc1, x)))
+
+    def _gelu(self, x: str) -> str:
+        g = self.graph
+        if g.opset >= 20:
+            return g.node("Gelu", x)
+        # In float32: near zero output, 1 + erf cancels.
+        wide = self._raise(x)
+        root2, one, half = (g.constant(np.float32(v)) for v in (2**0.5, 1.0, 0.5))
+        erf = g.node("Erf", g.node("Div", wide, root2))
+        return self._lower(g.node("Mul", g.node("Mul", wide, g.node("Add", erf, one)), half))
+
+    def _cell_coverage(self, boxes: str) -> str:
+        """:func:`litetrack_ros.model.cue.cell_coverage`, float32 ``(B, grid, grid)``."""
+        g, grid = self.graph, self.config.template_grid
+        scaled = g.node("Mul", boxes, g.constant(np.float32(grid)))
+        halves = g.constant(np.array([2, 2], dtype=np.int64))
+        low, high = (
+            g.reshape(corner, -1, 2, 1)
+            for corner in g.split_node("Split", 2, scaled, halves, axis=1)
+        )
+        start = np.arange(grid, dtype=np.float32)
+        right = g.node("Min", high, g.constant(start + 1))
+        left = g.node("Max", low, g.constant(start))
+        limits = [g.constant(np.float32(v)) for v in (0, 1)]
+        covered = g.node("Clip", g.node("Sub", right, left), *limits)  # (B, 2, grid)
+        halves = g.constant(np.array([1, 1], dtype=np.int64))
+        x, y = g.split_node("Split", 2, covered, halves, axis=1)
+        return g.node("Mul", g.reshape(y, -1, grid, 1), x)
+
+    def _sizes(self, head: FusedHead) -> str:
+        width = head.first.out_channels // 3
+        return self.graph.constant(np.array([width] * 3, dtype=np.int64))
+
+    def _flat(self, x: str) -> str:
+        return self.graph.reshape(x, -1, self.config.embed_dim)
+
+    def _raise(self, x: str) -> str:
+        return x if self.dtype == np.float32 else self.graph.cast(x, np.float32)
+
+    def _lower(self, x: str) -> str:
+        return x if self.dtype == np.float32 else self.graph.cast(x, self.dtype)
