@@ -105,7 +105,7 @@ class ImageInput:
         transport_ms = 1e-6 * (self._clock.now().nanoseconds - stamp_ns)
         self.transport_window.add(transport_ms)
         if abs(transport_ms) > self._stale_ms():
-            self._report_stale(transport_ms)
+            self._report_stale(stamp_ns, transport_ms)
         if not self._compressed:
             try:
                 check_image_message(message, self._fallback)
@@ -121,12 +121,13 @@ class ImageInput:
                 "refused, targets are kept",
             )
 
-    def _report_stale(self, transport_ms: float) -> None:
+    def _report_stale(self, stamp_ns: int, transport_ms: float) -> None:
         where = "in the future" if transport_ms < 0 else "old"
+        what = f"stamped {abs(transport_ms) / 1e3:.1f} s {where}" if stamp_ns else "without a stamp"
         self._board.post(
             "stale_stamps",
-            f"images on {self.topic} are stamped {abs(transport_ms) / 1e3:.1f} s {where}: "
-            "check the clocks' synchronisation and, for a bag or a simulation, use_sim_time",
+            f"images on {self.topic} are {what}: check the clocks' synchronisation and, for a bag "
+            "or a simulation, use_sim_time",
         )
 
     def _on_incompatible_qos(self, event: Any) -> None:
