@@ -1,0 +1,373 @@
+"""The tracking thread without ROS: what goes out, what is counted, and what becomes of init boxes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from litetrack_ros.errors import ImageError
+from litetrack_ros.media.scene import DrawnScene
+from litetrack_ros.node.conversion import ConvertedImage
+from litetrack_ros.node.frame_slot import FrameSlot
+from litetrack_ros.node.frames import Frame, FrameRing
+from litetrack_ros.node.selection import InitQueue, InitRequest
+from litetrack_ros.node.worker import Tracked, TrackingWorker, WorkerSettings
+from litetrack_ros.tracker.state import State
+
+pytest.importorskip("torch")
+
+from delaying_backend import DelayingBackend
+
+MS = 10**6
+SCENE = DrawnScene(320, 240, frames=60)
+
+
+class Rig:
+    """A worker with its inputs, and everything that came out of it."""
+
+    def __init__(self, backend: Any, max_targets: int = 1, **settings: Any) -> None:
+        defaults = {
+            "tracker_config": backend.tracker_config,
+            "catch_up_max_ms": 500.0,
+            "init_stamp_tolerance_ms": 20.0,
+            "init_wait_ms": 300.0,
+        }
+        self.backend = backend
+        self.slot = FrameSlot(FrameRing(60, 10**9))
+        self.inits = InitQueue(max_targets)
+        self.sent: list[Tracked] = []
+        self.reports: list[tuple[str, str]] = []
+        self.worker = TrackingWorker(
+            backend,
+            WorkerSettings(**{**defaults, **settings}),
+            max_targets,
+            self.slot,
+            self.inits,
+            self.convert,
+            self,
+        )
+        self.worker.start()
+
+    @staticmethod
+    def convert(message: Any) -> ConvertedImage:
+        if message is None:
+            raise ImageError("no picture")
+        return ConvertedImage(message, "bgr")
+
+    def send(self, tracked: Tracked, settle: Callable[[], None]) -> None:
+        settle()
+        self.sent.append(tracked)
+
+    def show(self, tracked: Tracked) -> None:
+        pass
+
+    def report(self, kind: str, message: str) -> None:
+        self.reports.append((kind, message))
+
+    def put(self, index: int, image: Any = "scene") -> None:
+        image = SCENE.frame(index % 60) if isinstance(image, str) else image
+        self.slot.put(Frame((index + 1) * 33 * MS, image, 100, time.perf_counter()))
+
+    def select(self, index: int | None, target_id: str = "", box: Any = None) -> None:
+        stamp_ns = 0 if index is None else (index + 1) * 33 * MS
+        box = tuple(SCENE.box_xywh((index or 0) % 60)) if box is None else box
+        request = InitRequest(target_id, stamp_ns, box, time.perf_counter(), self.slot.newest())
+        assert self.inits.put(request)
+        self.slot.nudge()
+
+    def until(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> None:
+        end = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < end, f"not in time; reports: {self.reports}"
+            time.sleep(0.002)
+
+    def step(self, index: int) -> Tracked:
+        """Put a frame and wait until it was sent."""
+        count = len(self.sent)
+        self.put(index)
+        self.until(lambda: len(self.sent) > count)
+        return self.sent[-1]
+
+    def assert_every_frame_counted(self, received: int) -> None:
+        self.until(lambda: self.slot.counts.waiting == 0)
+        counts = vars(self.slot.counts).copy()
+        assert counts.pop("received") == received == sum(counts.values())
+        assert counts["processed"] == len(self.sent)
+
+
+@pytest.fixture(scope="module")
+def backend(tiny_model: Path) -> DelayingBackend:
+    from litetrack_ros.backends.registry import open_backend
+
+    return DelayingBackend(open_backend(str(tiny_model), backend="torch"), 0.0)
+
+
+@pytest.fixture
+def make_rig(backend: DelayingBackend) -> Iterator[Callable[..., Rig]]:
+    rigs: list[Rig] = []
+
+    def make(delay_s: float = 0.0, **kwargs: Any) -> Rig:
+        backend.delay_s, backend.searches = delay_s, 0
+        rigs.append(Rig(backend, **kwargs))
+        return rigs[-1]
+
+    yield make
+    for rig in rigs:
+        assert rig.worker.stop(5.0)
+
+
+def _library_boxes(backend: Any, first: int, last: int) -> list[np.ndarray]:
+    from litetrack_ros.tracker.tracker import Tracker
+
+    tracker = Tracker(backend)
+    tracker.init(SCENE.frame(first), SCENE.box_xywh(first))
+    results = [tracker.update(SCENE.frame(index)) for index in range(first + 1, last + 1)]
+    return [result.box_xywh for result in results if result is not None]
+
+
+def test_no_target_gives_an_empty_result_for_every_frame(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    assert all(rig.step(index).results == () for index in range(5))
+    rig.assert_every_frame_counted(5)
+
+
+def test_init_on_the_next_image_sends_the_init_box_as_initialising(
+    make_rig: Callable[..., Rig], backend: DelayingBackend
+) -> None:
+    rig = make_rig()
+    rig.select(None, "a")
+    first = rig.step(0).results[0]
+    assert (first.state, first.target_id) == (State.INITIALISING, "a")
+    np.testing.assert_array_equal(first.box_xywh, SCENE.box_xywh(0))
+    second = rig.step(1).results[0]
+    assert second.state is State.TRACKING
+    np.testing.assert_allclose(second.box_xywh, _library_boxes(backend, 0, 1)[0])
+
+
+def test_init_on_an_old_image_catches_up_to_the_librarys_box(
+    make_rig: Callable[..., Rig], backend: DelayingBackend
+) -> None:
+    rig = make_rig(catch_up_max_ms=10_000.0)
+    for index in range(8):
+        rig.step(index)
+    rig.select(2)
+    rig.until(lambda: rig.worker.inits_accepted == 1 and rig.worker.targets)
+    assert rig.worker.targets[0].state is State.INITIALISING
+    result = rig.step(8).results[0]
+    np.testing.assert_allclose(result.box_xywh, _library_boxes(backend, 2, 8)[-1])
+    assert backend.searches == 6 + 6  # frames 3 to 8: here, and in the library just now
+    rig.assert_every_frame_counted(9)
+    assert rig.slot.counts.caught_up == 0  # all of them had been sent
+
+
+def test_images_that_come_while_catching_up_are_counted_apart_and_not_sent(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(delay_s=0.03, catch_up_max_ms=2000.0)
+    for index in range(5):
+        rig.step(index)
+    rig.select(0)
+    for index in range(5, 17):
+        time.sleep(0.02)
+        rig.put(index)
+    rig.until(lambda: rig.sent[-1].frame.stamp_ns == 17 * 33 * MS)
+    counts = rig.slot.counts
+    assert counts.caught_up > 0
+    rig.assert_every_frame_counted(17)
+    assert rig.sent[-1].results[0].state is State.TRACKING
+
+
+def test_catching_up_ends_in_time_when_the_model_is_slow(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(delay_s=0.05, catch_up_max_ms=200.0)
+    for index in range(40):
+        rig.step(index)
+    start = time.perf_counter()
+    rig.select(0)
+    rig.until(lambda: rig.worker.targets)
+    took_ms = 1e3 * (time.perf_counter() - start)
+    assert 1 <= rig.backend.searches <= 4
+    assert took_ms < 200 + 150  # and the template, and a busy machine
+
+
+@pytest.mark.parametrize(
+    ("index", "box", "reason"),
+    [
+        (0, (float("nan"), 0, 10, 10), "not finite"),
+        (0, (10, 10, 0, 10), "no positive width"),
+        (0, (5000, 10, 10, 10), "outside the 320x240 image"),
+        (90, None, "no later image has come within 300 ms"),
+    ],
+)
+def test_refused_boxes_say_why_and_leave_the_target_alone(
+    make_rig: Callable[..., Rig], index: int, box: Any, reason: str
+) -> None:
+    rig = make_rig()
+    rig.select(None, "kept")
+    rig.step(0)
+    rig.step(1)
+    rig.select(index, "bad", box)
+    rig.until(lambda: rig.reports)
+    assert rig.reports[0][0] == "init_refused"
+    assert "init box of target 'bad' refused" in rig.reports[0][1]
+    assert reason in rig.reports[0][1]
+    assert [r.target_id for r in rig.step(2).results] == ["kept"]
+    assert (rig.worker.inits_accepted, rig.worker.inits_refused) == (1, 1)
+
+
+def test_a_stamp_long_gone_is_refused(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    for index in range(100, 103):
+        rig.step(index)
+    rig.select(3)
+    rig.until(lambda: rig.reports)
+    assert "its image is gone" in rig.reports[0][1]
+
+
+def test_a_box_that_comes_before_its_image_waits_for_it(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    rig.step(0)
+    rig.select(1)
+    time.sleep(0.05)
+    assert rig.step(1).results[0].state is State.INITIALISING
+
+
+def test_with_one_target_another_id_replaces_it(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    rig.select(None, "a")
+    rig.step(0)
+    rig.select(None, "b")
+    rig.until(lambda: rig.worker.inits_accepted == 2)
+    assert [r.target_id for r in rig.step(1).results] == ["b"]
+
+
+def test_several_targets_share_one_model_call(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(max_targets=2)
+    rig.step(0)
+    for name in ("a", "b"):
+        rig.select(0, name)
+        rig.until(lambda: not rig.inits.pending())
+    rig.select(0, "c")
+    rig.until(lambda: rig.reports)
+    assert "max_targets = 2 targets are being tracked" in rig.reports[0][1]
+    searches = rig.backend.searches
+    assert [r.target_id for r in rig.step(1).results] == ["a", "b"]
+    assert rig.backend.searches == searches + 1
+    rig.select(1, "a")  # the same id starts anew
+    rig.until(lambda: rig.worker.inits_accepted == 3)
+    assert [r.target_id for r in rig.step(2).results] == ["a", "b"]
+
+
+def test_after_dropping_nothing_old_is_sent_though_the_model_was_at_work(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(delay_s=0.15)
+    rig.select(None)
+    rig.step(0)
+    rig.put(1)
+    rig.until(lambda: rig.backend.searches == 1)
+    rig.worker.drop_targets()
+    before = len(rig.sent)
+    rig.until(lambda: len(rig.sent) > before)
+    assert rig.sent[-1].results == ()
+    assert rig.step(2).results == ()
+
+
+def test_nothing_is_sent_while_closed(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(delay_s=0.1)
+    rig.select(None)
+    rig.step(0)
+    rig.put(1)
+    rig.until(lambda: rig.backend.searches == 1)
+    rig.slot.close()
+    rig.worker.drop_targets()
+    rig.put(2)
+    rig.until(lambda: rig.slot.counts.waiting == 0)
+    assert (len(rig.sent), rig.slot.counts.ignored) == (1, 2)
+    rig.slot.open()
+    assert rig.step(3).results == ()
+
+
+def test_damaged_images_and_a_failing_backend_are_reported_and_survived(
+    make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = make_rig()
+    rig.select(None)
+    rig.step(0)
+    rig.put(1, image=None)
+    rig.until(lambda: rig.reports)
+    assert rig.reports[-1] == ("image_rejected", "image rejected: no picture")
+
+    def fail(*_: Any) -> Any:
+        raise MemoryError("the device\nis full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.backend, "search", fail)
+        rig.put(2)
+        rig.until(lambda: len(rig.reports) == 2)
+    kind, message = rig.reports[-1]
+    assert kind == "tracking_failed"
+    assert message.startswith("tracking failed: MemoryError: the device is full (")
+    assert rig.step(3).results[0].state is State.TRACKING
+    rig.assert_every_frame_counted(4)
+    assert rig.slot.counts.rejected == 2
+
+
+def test_a_slow_model_gets_the_newest_image_and_every_image_is_counted(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(delay_s=0.05)
+    rig.select(None)
+    for index in range(60):
+        rig.put(index)
+        time.sleep(0.01)
+    rig.assert_every_frame_counted(60)
+    assert rig.slot.counts.replaced > 20
+    assert rig.sent[-1].frame.stamp_ns == 60 * 33 * MS
+
+
+def test_a_flood_of_init_boxes_does_not_stop_the_boxes(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    rig.step(0)
+    done = threading.Event()
+
+    def flood() -> None:
+        while not done.is_set():
+            rig.select(None)
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        for index in range(1, 15):
+            rig.step(index)
+    finally:
+        done.set()
+        thread.join()
+    assert rig.worker.inits_accepted > 5
+
+
+def test_thresholds_change_while_it_runs(make_rig: Callable[..., Rig]) -> None:
+    import dataclasses
+
+    rig = make_rig()
+    rig.select(None)
+    rig.step(0)
+    assert rig.step(1).results[0].state is State.TRACKING
+    config = dataclasses.replace(
+        rig.backend.tracker_config,
+        lost_threshold=1.0,
+        found_threshold=1.0,
+        lost_after_frames=1,
+        idle_after_frames=2,
+    )
+    rig.worker.change(WorkerSettings(config, 500.0, 20.0, 300.0))
+    lost = rig.step(2).results[0]
+    assert lost.state is State.LOST
+    np.testing.assert_array_equal(rig.step(3).results[0].box_xywh, lost.box_xywh)
+    assert rig.step(4).results == ()  # given up
