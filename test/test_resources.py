@@ -12,15 +12,28 @@ import pytest
 from litetrack_ros import resources
 from litetrack_ros.errors import ConfigError
 
-# Run in each install, outside the checkout.
+# Run in each install, outside the checkout: finds every file, and follows the drawn target for a
+# few frames with the default model.
 REPORT = """
 import json, litetrack_ros
 from litetrack_ros import resources
+
+def worst_overlap():
+    from litetrack_ros.backends.registry import open_backend
+    from litetrack_ros.geometry import overlap
+    from litetrack_ros.media.scene import DrawnScene
+    from litetrack_ros.tracker.tracker import Tracker
+    tracker = Tracker(open_backend(threads=1))
+    (first, init_box), *frames = DrawnScene(frames=4)
+    tracker.init(first, init_box)
+    return min(float(overlap(tracker.update(frame).box_xywh, box)) for frame, box in frames)
+
 print(json.dumps({
     "package": litetrack_ros.__file__,
     "share": str(resources.share_dir()),
     "models": [str(resources.model_path(name)) for name in resources.model_names()],
     "configs": [str(resources.config_path(name)) for name in resources.config_names()],
+    "worst_overlap": worst_overlap() if resources.model_names() else 1.0,
 }))
 """
 
@@ -46,6 +59,7 @@ def check(report: dict, share: Path) -> None:
     assert Path(report["share"]) == share
     assert report["models"] == [str(share / "models" / name) for name in resources.model_names()]
     assert report["configs"] == [str(share / "config" / name) for name in resources.config_names()]
+    assert report["worst_overlap"] > 0.5
     assert all(Path(path).stat().st_size > 0 for path in report["models"] + report["configs"])
 
 
