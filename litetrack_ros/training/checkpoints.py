@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -67,10 +69,12 @@ def load_state(
         ConfigError: it was written by another recipe.
     """
     path = folder / STATE_FILE
+    if not zipfile.is_zipfile(path):  # PyTorch's reader fails in many ways on other files
+        raise WeightsError(f"cannot resume from {path}: it is missing or not a run's state")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         written = state["recipe"]
-    except (OSError, RuntimeError, KeyError, EOFError) as error:
+    except (OSError, RuntimeError, KeyError, UnpicklingError) as error:
         raise WeightsError(f"cannot resume from {path}: {error}") from error
     if written != to_json(recipe):
         raise ConfigError(

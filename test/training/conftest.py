@@ -14,11 +14,11 @@ from litetrack_ros.training.recipe import Recipe
 
 MODEL_YAML = """
 name: tiny
-embed_dim: 16
+embed_dim: 32
 num_heads: 2
 fe_layers: 1
 ai_layers: 1
-head_channels: 8
+head_channels: 32
 target_cue: inside
 template_size: 32
 search_size: 64
@@ -52,6 +52,12 @@ class Squares:
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def squares() -> Squares:
+    """A source of pairs."""
+    return Squares()
 
 
 @pytest.fixture
