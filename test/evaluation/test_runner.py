@@ -106,7 +106,7 @@ def test_an_opencv_tracker_refuses_a_box_outside(sequences: Path):
         tracker.init(np.zeros((48, 64, 3), np.uint8), np.array([100.0, 0, 5, 5]))
 
 
-# AO that OpenCV's trackers were measured to reach with another program (its readers and its metric).
+# AO of OpenCV's trackers, measured with another program (its readers and its metric).
 MEASURED = [
     ("medianflow", "otb_man", 133, 0.238),
     ("medianflow", "tld_pedestrian1", 139, 0.047),

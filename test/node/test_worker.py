@@ -1,4 +1,4 @@
-"""The tracking thread without ROS: what goes out, what is counted, and what becomes of init boxes."""
+"""The tracking thread without ROS: what goes out, what is counted, what becomes of init boxes."""
 
 from __future__ import annotations
 
