@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from litetrack_ros.geometry import BoxLike
 from litetrack_ros.images import Uint8Image
@@ -26,6 +27,7 @@ TRACKER_COLORS: tuple[Color, ...] = (
     (0, 130, 255),
 )
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_GAP_PX = 4  # between panels
 
 
 class LegendEntry(NamedTuple):
@@ -58,17 +60,38 @@ def draw_text(image_bgr: Uint8Image, text: str, line: int = 0, color: Color = GR
     cv2.putText(image_bgr, text, origin, _FONT, scale, color, 1, cv2.LINE_AA)
 
 
-def draw_legend(image_bgr: Uint8Image, entries: Sequence[LegendEntry], first_line: int = 0) -> None:
+def draw_legend(image_bgr: Uint8Image, entries: Sequence[LegendEntry]) -> None:
     """Write every name in its colour, one below the other."""
-    for line, entry in enumerate(entries, start=first_line):
+    for line, entry in enumerate(entries):
         draw_text(image_bgr, entry.name, line, entry.color)
 
 
-def beside(panels: Sequence[Uint8Image]) -> Uint8Image:
-    """Panels of equal height from left to right with a gap of 4 px."""
-    gap = np.zeros((panels[0].shape[0], 4, 3), dtype=np.uint8)
-    parts = [part for panel in panels for part in (gap, panel)][1:]
-    return np.hstack(parts)
+def heat_map(image_bgr: Uint8Image, values: npt.NDArray[np.floating]) -> Uint8Image:
+    """A copy of an image under a colour map: blue for 0, red for the greatest value.
+
+    Args:
+        image_bgr: ``(H, W, 3)``.
+        values: ``(h, w)``, not negative; stretched over the image.
+    """
+    height, width = image_bgr.shape[:2]
+    scaled = np.asarray(values, np.float32) / max(float(values.max()), 1e-12)
+    stretched = cv2.resize(scaled, (width, height), interpolation=cv2.INTER_CUBIC)
+    levels = np.asarray(255 * np.clip(stretched, 0, 1), dtype=np.uint8)
+    colors = cv2.applyColorMap(levels, cv2.COLORMAP_JET)
+    return np.asarray(cv2.addWeighted(image_bgr, 0.5, colors, 0.5, 0), dtype=np.uint8)
+
+
+def tile(panels: Sequence[Uint8Image], columns: int) -> Uint8Image:
+    """Panels of one size in rows of up to ``columns``, parted by 4 px; missing ones are black."""
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    height, width = panels[0].shape[:2]
+    down, right = height + _GAP_PX, width + _GAP_PX
+    sheet = np.zeros((rows * down - _GAP_PX, columns * right - _GAP_PX, 3), dtype=np.uint8)
+    for number, panel in enumerate(panels):
+        top, left = number // columns * down, number % columns * right
+        sheet[top : top + height, left : left + width] = panel
+    return sheet
 
 
 def _thickness(image: Uint8Image) -> int:

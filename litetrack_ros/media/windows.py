@@ -6,9 +6,9 @@ import os
 import re
 import sys
 
-from litetrack_ros.errors import MediaError
+from litetrack_ros.errors import BoxError, MediaError
 from litetrack_ros.geometry import FloatArray, check_init_box
-from litetrack_ros.images import Uint8Image
+from litetrack_ros.images import Image, Uint8Image, to_bgr8
 from litetrack_ros.opencv import cv2
 
 STOP_KEYS = (27, ord("q"))  # Esc
@@ -44,15 +44,23 @@ def close_windows() -> None:
     cv2.destroyAllWindows()
 
 
-def drag_box(title: str, image_bgr: Uint8Image) -> FloatArray:
-    """Let the user drag a box with the mouse.
+def ask_for_box(image: Image) -> FloatArray:
+    """Let the user drag a box around the target with the mouse.
+
+    Args:
+        image: grey or BGR, uint8 or uint16.
 
     Returns:
         xywh in image pixels, ``(4,)``.
 
     Raises:
-        BoxError: no box was drawn.
+        BoxError: there is no display to draw it on, or no box was drawn.
     """
-    box = cv2.selectROI(title, image_bgr, showCrosshair=False)
+    try:
+        check_display()
+    except MediaError as error:
+        raise BoxError(f"give the target with --init-box X Y W H: {error}") from error
+    title = "drag a box around the target, then press Enter"
+    box = cv2.selectROI(title, to_bgr8(image), showCrosshair=False)
     cv2.destroyWindow(title)
-    return check_init_box(box, image_bgr.shape[1], image_bgr.shape[0])
+    return check_init_box(box, image.shape[1], image.shape[0])

@@ -94,6 +94,21 @@ def writing_video(path: Path, fps: float | None) -> Iterator[VideoWriter]:
             writer.release()
 
 
+def write_image(path: Path, image_bgr: Uint8Image) -> None:
+    """Write a picture; its suffix chooses the format.
+
+    Raises:
+        MediaError: a suffix OpenCV does not write, or the file cannot be written.
+    """
+    with replacing(path) as temporary:
+        try:
+            written = cv2.imwrite(str(temporary), image_bgr)
+        except cv2.error as error:
+            raise MediaError(f"cannot write {path} as a picture; call it .png or .jpg") from error
+        if not written:
+            raise MediaError(f"cannot write the picture {path}; is the disk full?")
+
+
 def fit_image(image_bgr: Uint8Image, width_px: int, height_px: int) -> Uint8Image:
     """Scale an image into a size, its shape kept, black beside it; one pixel off is only padded."""
     height, width = image_bgr.shape[:2]

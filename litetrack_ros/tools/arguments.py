@@ -5,25 +5,29 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from litetrack_ros.backends.base import Backend, BackendInfo
+    from litetrack_ros.geometry import FloatArray
+
+
+def add_model_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--model`` alone, for verbs that look into the network itself."""
+    parser.add_argument(
+        "--model",
+        default=_model_defaults()["model"],
+        help="a shipped model's name or a weights file (%(default)s)",
+    )
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model``, ``--backend``, ``--device`` and ``--precision``.
+    """Add ``--model``, ``--backend``, ``--device`` and ``--precision``."""
+    from litetrack_ros.backends.registry import BACKENDS
 
-    The defaults are those of ``open_backend`` itself, so that no command can differ from it.
-    """
-    from litetrack_ros.backends.registry import BACKENDS, open_backend
-
-    defaults = {p.name: p.default for p in inspect.signature(open_backend).parameters.values()}
-    parser.add_argument(
-        "--model",
-        default=defaults["model"],
-        help="a shipped model's name or a weights file (%(default)s)",
-    )
+    defaults = _model_defaults()
+    add_model_argument(parser)
     parser.add_argument(
         "--backend",
         default=defaults["backend"],
@@ -36,6 +40,13 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision", default=defaults["precision"], help="of the network (%(default)s)"
     )
+
+
+def _model_defaults() -> dict[str, Any]:
+    """The defaults of ``open_backend`` itself, so that no command can differ from it."""
+    from litetrack_ros.backends.registry import open_backend
+
+    return {p.name: p.default for p in inspect.signature(open_backend).parameters.values()}
 
 
 def open_model(args: argparse.Namespace) -> Backend:
@@ -60,6 +71,35 @@ def describe_backend(info: BackendInfo) -> str:
         f"{info.model_name} {info.model_sha256[:8]}, {info.backend} on {info.provider}{hardware}, "
         f"{info.precision}"
     )
+
+
+def add_init_box_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--init-box``."""
+    parser.add_argument(
+        "--init-box",
+        nargs=4,
+        type=float,
+        metavar=("X", "Y", "W", "H"),
+        help="the target in the first frame, px; without it, a sequence's first ground-truth box, "
+        "or a box dragged on the display",
+    )
+
+
+def init_box(args: argparse.Namespace) -> FloatArray | None:
+    """The box given, or the first one of the source's ground truth, or None.
+
+    Raises:
+        DatasetError: the ground truth cannot be read.
+    """
+    import numpy as np
+
+    from litetrack_ros.datasets.sequences import GROUND_TRUTH, read_sequence
+
+    if args.init_box is not None:
+        return np.array(args.init_box, dtype=np.float64)
+    if (Path(args.src) / GROUND_TRUTH).is_file():
+        return read_sequence(Path(args.src)).boxes_xywh[0]
+    return None
 
 
 class Progress:

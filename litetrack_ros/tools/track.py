@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from litetrack_ros.errors import BoxError, MediaError
 from litetrack_ros.tools.arguments import (
     Progress,
+    add_init_box_argument,
     add_model_arguments,
     describe_backend,
+    init_box,
     open_model,
 )
 
@@ -33,14 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "src", metavar="SRC", help="a video file, a folder of images, or a camera index"
     )
     add_model_arguments(parser)
-    parser.add_argument(
-        "--init-box",
-        nargs=4,
-        type=float,
-        metavar=("X", "Y", "W", "H"),
-        help="the target in the first frame, px; without it, a sequence's first ground-truth box, "
-        "or a box dragged on the display",
-    )
+    add_init_box_argument(parser)
     parser.add_argument("--show", action="store_true", help="show the frames; q or Esc stops")
     parser.add_argument("--save", type=Path, metavar="OUT.mp4", help="write the frames with boxes")
     parser.add_argument(
@@ -61,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"model: {describe_backend(backend.info)}", flush=True)
         with contextlib.ExitStack() as stack:
             session = Session(source, backend, _Outputs(args, source, stack))
-            session.run(_init_box(args))
+            session.run(init_box(args))
             print(session.summary())
     return 0
 
@@ -98,7 +92,9 @@ class Session:
         frames = iter(self._source)
         first = next(frames)
         if init_box_xywh is None:
-            init_box_xywh = _ask_for_box(first.image)
+            from litetrack_ros.media.windows import ask_for_box
+
+            init_box_xywh = ask_for_box(first.image)
         result = self._tracker.init(first.image, init_box_xywh)
         with Progress(self._source.frame_count, self._source.name) as progress:
             try:
@@ -189,25 +185,3 @@ def draw_result(image: Image, result: TrackResult) -> Uint8Image:
     draw_box(drawn, result.box_xywh, color)
     draw_text(drawn, f"{result.state.name} {result.score:.2f}", color=color)
     return drawn
-
-
-def _init_box(args: argparse.Namespace) -> FloatArray | None:
-    """The box given, or the first one of a sequence's ground truth."""
-    from litetrack_ros.datasets.sequences import GROUND_TRUTH, read_sequence
-
-    if args.init_box is not None:
-        return np.array(args.init_box, dtype=np.float64)
-    if (Path(args.src) / GROUND_TRUTH).is_file():
-        return read_sequence(Path(args.src)).boxes_xywh[0]
-    return None
-
-
-def _ask_for_box(image: Image) -> FloatArray:
-    from litetrack_ros.images import to_bgr8
-    from litetrack_ros.media.windows import check_display, drag_box
-
-    try:
-        check_display()
-    except MediaError as error:
-        raise BoxError(f"give the target with --init-box X Y W H: {error}") from error
-    return drag_box("drag a box around the target, then press Enter", to_bgr8(image))
