@@ -145,18 +145,15 @@ def _read_materials(folders: tuple[Path, ...]) -> Materials:
     for root in folders:
         if not root.is_dir():
             raise DatasetError(f"there is no folder {root} to take pictures from")
-        clip_folders = sorted(path.parent for path in root.rglob("masks") if path.is_dir())
+        picture_paths, clip_folders = _find(root)
         clips.extend(_read_clip(folder) for folder in clip_folders)
-        for path in sorted(root.rglob("*")):
-            inside_clip = any(folder in path.parents for folder in clip_folders)
-            if path.suffix.lower() not in PICTURE_SUFFIXES or inside_clip:
-                continue
+        for path in picture_paths:
             picture = _read_picture(path)
             if picture.ndim == 3 and picture.shape[2] == 4:
                 rgba = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA), dtype=np.uint8)
                 if (rgba[..., 3] > 127).any():
                     cutouts.append(Cutout(path.stem, make_sprite(bleed_colours(rgba))))
-            elif picture.ndim == 2 and np.isin(picture, (0, 255)).all():
+            elif picture.ndim == 2 and ((picture == 0) | (picture == 255)).all():
                 masks[path.stem] = picture
             else:
                 photos.append(Photo(path.stem, to_rgb8(picture)))
@@ -205,7 +202,7 @@ def bleed_colours(rgba: Uint8Image) -> Uint8Image:
     weight = rgba[..., 3:].astype(np.float32) / 255.0
     known = np.dstack([rgba[..., :3] * weight, weight])
     spread = np.zeros_like(known[..., :3])
-    for cell_px in (1 << 16, 32, 8, 3):  # from the mean colour of the object to the nearest ones
+    for cell_px in (1 << 16, 12, 3):  # from the mean colour of the object to the nearest ones
         cells = (max(1, width // cell_px), max(1, height // cell_px))
         coarse = cv2.resize(known, cells, interpolation=cv2.INTER_AREA)
         mean = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -214,6 +211,22 @@ def bleed_colours(rgba: Uint8Image) -> Uint8Image:
     out = rgba.copy()
     out[..., :3] = np.where(rgba[..., 3:] > 32, rgba[..., :3], spread.clip(0, 255))
     return out
+
+
+def _find(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Pictures and clip folders below a folder, in the order of their names."""
+    if (folder / "frames").is_dir() and (folder / "masks").is_dir():
+        return [], [folder]
+    pictures: list[Path] = []
+    clip_folders: list[Path] = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in PICTURE_SUFFIXES:
+            pictures.append(path)
+        elif path.is_dir():
+            more_pictures, more_clips = _find(path)
+            pictures += more_pictures
+            clip_folders += more_clips
+    return pictures, clip_folders
 
 
 def _read_clip(folder: Path) -> Clip:

@@ -106,7 +106,7 @@ class SyntheticVideo:
         for index in range(self._frames):
             layers = [actor.layer(index) for actor in self._others]
             layers.append(self._target.layer(index))
-            layers += [] if self._cover is None else [self._cover]
+            layers += [] if self._cover is None else [self._cover.layer(index)]
             frame = Frame(
                 self.width,
                 self.height,
@@ -220,21 +220,22 @@ class SyntheticVideo:
             )
         return actors
 
-    def _draw_cover(self, rng: Rng, materials: Materials) -> Layer:
-        """Something large that stands still where the target is in the middle of the video."""
-        middle = self._frames // 2
-        x, y = self._target.center_xy[middle]
-        size = 2.0 * float(self._target.size_px[middle])
-        sprite = draw_sprite(rng, materials)
-        placement = place(
-            sprite.outline_xy, draw_pose(rng, any_angle=False), (float(x), float(y)), size
-        )
-        return Layer(sprite, placement, feather_px=0.5)
+    def _draw_cover(self, rng: Rng, materials: Materials) -> Actor:
+        """Something large that passes before the target in the middle of the video."""
+        n, size = self._frames, self._target.size_px
+        angle = rng.uniform(0.0, 2.0 * math.pi)
+        away = rng.uniform(0.12, 0.25) * (np.arange(n) - n // 2) * size  # target sizes a frame
+        direction = np.array([math.cos(angle), math.sin(angle)])
+        center = self._target.center_xy + away[:, None] * direction
+        actor = self._draw_actor(rng, [draw_sprite(rng, materials)])
+        return actor._replace(center_xy=center, size_px=2.2 * size)
 
     def _box(self, index: int) -> FloatArray:
         bounds = self._target.layer(index).bounds()
         frame = np.array([0.0, 0.0, self.width, self.height])
-        hidden = 0.0 if self._cover is None else covered_part(bounds, self._cover.bounds())
+        hidden = 0.0
+        if self._cover is not None:
+            hidden = covered_part(bounds, self._cover.layer(index).bounds())
         if index > 0 and (covered_part(bounds, frame) < _VISIBLE_PART or hidden > _COVERED_PART):
             return np.full(4, np.nan)
         return clip_xyxy_to_xywh(bounds, self.width, self.height)
