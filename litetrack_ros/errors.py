@@ -33,6 +33,14 @@ class MediaError(LiteTrackError, OSError):
     """A video, image folder, camera or output file that cannot be read or written."""
 
 
+class BagError(LiteTrackError, OSError):
+    """A bag that cannot be read or written, or that lacks what was asked of it."""
+
+
+class ReplayError(LiteTrackError, RuntimeError):
+    """A replay that could not be carried through: the node did not start, died or fell silent."""
+
+
 class DatasetError(LiteTrackError, ValueError):
     """A data set folder that is incomplete or not laid out as published."""
 

@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "model": BASE | {"model"},
     "backends": BASE | {"model", "backends"},
     "tracker": TRACKING,
+    "bags": TRACKING | {"media", "bags"},
     "datasets": TRACKING | {"media", "datasets"},
     "evaluation": EVALUATING,
     "export": EVALUATING | {"export"},
