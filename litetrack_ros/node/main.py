@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.backends.registry import open_backend
@@ -22,7 +24,7 @@ def main(
 
     Returns:
         Exit status: 1 where ``autostart`` is on and the node cannot be configured or activated,
-        else 0.
+        2 where ROS is missing, else 0.
     """
     try:
         require("rclpy")
@@ -33,3 +35,15 @@ def main(
     from litetrack_ros.node.spin import run_node
 
     return run_node(arguments, opener)
+
+
+def run_program(opener: Callable[..., Backend] = open_backend) -> NoReturn:
+    """Run the node as this whole process, and leave as soon as it has been taken apart.
+
+    Python's own end would unload PyTorch or the GPU's libraries piece by piece, which takes
+    seconds on a busy robot; nothing is left for it to do.
+    """
+    status = main(opener=opener)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

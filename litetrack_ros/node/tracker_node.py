@@ -153,6 +153,11 @@ class TrackerNode(LifecycleNode):
         self._close_session()
         return super().on_error(state)
 
+    @property
+    def lifecycle_state(self) -> str:
+        """Label of the present state, such as ``active``."""
+        return str(self._state_machine.current_state[1])
+
     def close(self) -> None:
         """End the tracking thread and destroy the node, whatever its state."""
         self._close_session()
@@ -258,9 +263,10 @@ class TrackerNode(LifecycleNode):
     def _diagnose(self) -> None:
         session, board = self._session, self._board
         info = session.backend.info if session is not None else None
-        state = self._state_machine.current_state[1]
         statuses = [
-            diagnostics.model_status(info, state, self._fault, board.active("tracking_failed"))
+            diagnostics.model_status(
+                info, self.lifecycle_state, self._fault, board.active("tracking_failed")
+            )
         ]
         if session is not None and session.images is not None and session.worker is not None:
             self._check_silence(session, session.images)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,6 +107,7 @@ class Client:
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self.name = name
+        self._service_clients: dict[str, Any] = {}
         reliable = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
         image_type = CompressedImage if image_topic.endswith("/compressed") else Image
         self.images = self.node.create_publisher(image_type, image_topic, reliable)
@@ -179,14 +181,32 @@ class Client:
         message.header.stamp = ns_to_stamp(stamp_ns)
         self.inits.publish(message)
 
-    def call(self, kind: Any, service: str, request: Any, timeout_s: float = 15.0) -> Any:
-        """Call a service of the node."""
-        client = self.node.create_client(kind, f"{self.name}/{service}")
+    def call(
+        self,
+        kind: Any,
+        service: str,
+        request: Any,
+        timeout_s: float = START_TIMEOUT_S,
+        repeat_s: float | None = None,
+    ) -> Any:
+        """Call a service of the node.
+
+        A response is lost where the node has not discovered the client yet; a request that may
+        safely be made twice is repeated after ``repeat_s``.
+        """
+        if service not in self._service_clients:
+            self._service_clients[service] = self.node.create_client(kind, f"{self.name}/{service}")
+        client = self._service_clients[service]
         self.spin_until(client.service_is_ready, timeout_s, service)
-        future = client.call_async(request)
-        self.spin_until(future.done, timeout_s, service)
-        self.node.destroy_client(client)
-        return future.result()
+        end = time.monotonic() + timeout_s
+        while True:
+            future = client.call_async(request)
+            sent = time.monotonic()
+            while not future.done() and (repeat_s is None or time.monotonic() < sent + repeat_s):
+                assert time.monotonic() < end, f"{service}: no answer within {timeout_s} s"
+                self.executor.spin_once(timeout_sec=0.02)
+            if future.done():
+                return future.result()
 
     def boxes_for(self, stamp_ns: int, timeout_s: float = 10.0) -> Any:
         """Wait for the array of an image."""
@@ -203,6 +223,72 @@ class Client:
 def stamp_of(message: Any) -> int:
     """The stamp of a message's header, ns."""
     return int(message.header.stamp.sec) * 10**9 + int(message.header.stamp.nanosec)
+
+
+class LiveNode:
+    """A tracker node in this process, spun by a thread, to look into and to call."""
+
+    def __init__(self, parameters: dict[str, Any], opener: Any = None) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+        from rclpy.parameter import Parameter
+
+        from litetrack_ros.backends.registry import open_backend
+        from litetrack_ros.node.tracker_node import TrackerNode
+
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, args=[])
+        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+        self.node = TrackerNode(
+            opener or open_backend, context=self.context, parameter_overrides=overrides
+        )
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self._thread = threading.Thread(target=self.executor.spin, daemon=True)
+        self._thread.start()
+
+    def transition(self, label: str) -> bool:
+        """Make a transition in the node's own thread; whether it succeeded."""
+        from rclpy.lifecycle import TransitionCallbackReturn
+
+        task = self.executor.create_task(getattr(self.node, f"trigger_{label}"))
+        end = time.monotonic() + START_TIMEOUT_S
+        while not task.done():
+            assert time.monotonic() < end, f"{label} took more than {START_TIMEOUT_S} s"
+            time.sleep(0.005)
+        return bool(task.result() == TransitionCallbackReturn.SUCCESS)
+
+    @property
+    def state(self) -> str:
+        """The lifecycle state."""
+        return self.node.lifecycle_state
+
+    def set(self, name: str, value: Any) -> Any:
+        """Set a parameter as the service does; the result."""
+        from rclpy.parameter import Parameter
+
+        return self.node.set_parameters([Parameter(name, value=value)])[0]
+
+    def close(self) -> None:
+        """End the node and its thread."""
+        self.executor.shutdown()
+        self._thread.join(5)
+        self.node.close()
+        self.context.shutdown()
+
+
+@pytest.fixture
+def live_node(tiny_model: Path) -> Iterator[Callable[..., LiveNode]]:
+    """Makes nodes in this process."""
+    nodes: list[LiveNode] = []
+
+    def make(opener: Any = None, **parameters: Any) -> LiveNode:
+        nodes.append(LiveNode({"model": str(tiny_model), "backend": "torch", **parameters}, opener))
+        return nodes[-1]
+
+    yield make
+    for node in nodes:
+        node.close()
 
 
 @pytest.fixture

@@ -1,0 +1,184 @@
+"""Transitions, autostart, faults at start, and the ends of the process."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.ros
+
+# What each fault at start is told as.
+FAULTS = [
+    ({"model": "/no/such/model.safetensors"}, "there is no model file '/no/such/model"),
+    ({"model": "CORRUPT"}, "cannot read the weights file"),
+    ({"backend": "abacus"}, "there is no backend 'abacus'"),
+    ({"device": "cuda"}, "device 'cuda' was asked for"),
+    ({"max_targets": 0}, "parameter max_targets must be from 1 to 64"),
+    ({"max_targets": 1.5}, "parameter max_targets must be of type int"),
+    ({"catch_up_max_ms": 5}, "parameter catch_up_max_ms must be of type float (write 1.0, not 1)"),
+    ({"lost_threshold": 2.0}, "parameter lost_threshold must be from -1 to 1"),
+    ({"size_smoothing": 0.0}, "size_smoothing"),
+    ({"image_transport": "pigeon"}, "parameter image_transport is 'pigeon', but must be one of"),
+    ({"lost_treshold": 0.5}, "there is no parameter lost_treshold; did you mean lost_threshold?"),
+    ({"publish_detections": True}, "vision_msgs is not installed"),
+]
+
+
+def _state(client: Any) -> str:
+    from lifecycle_msgs.srv import GetState
+
+    response = client.call(GetState, "get_state", GetState.Request(), repeat_s=2.0)
+    return str(response.current_state.label)
+
+
+def _request_transition(client: Any, which: str | int) -> None:
+    """Ask over DDS, without waiting for the answer."""
+    from lifecycle_msgs.srv import ChangeState
+
+    request = ChangeState.Request()
+    if isinstance(which, str):
+        request.transition.label = which
+    else:
+        request.transition.id = which
+    service = client.node.create_client(ChangeState, "litetrack/change_state")
+    client.spin_until(service.service_is_ready, 40, "the node's services")
+    service.call_async(request)
+
+
+@pytest.mark.parametrize(("parameters", "reason"), FAULTS, ids=lambda v: str(v)[:40])
+def test_a_fault_refuses_to_configure_with_the_reason(
+    live_node: Callable[..., Any],
+    client: Any,
+    tmp_path: Path,
+    parameters: dict[str, Any],
+    reason: str,
+) -> None:
+    if "publish_detections" in parameters:
+        from litetrack_ros.node.compat import optional_module
+
+        if optional_module("vision_msgs.msg") is not None:
+            pytest.skip("vision_msgs is installed")
+    if parameters.get("device") == "cuda":
+        import torch
+
+        if torch.cuda.is_available():
+            pytest.skip("there is a GPU")
+    if parameters.get("model") == "CORRUPT":
+        corrupt = tmp_path / "corrupt.safetensors"
+        corrupt.write_bytes(b"\x10" * 1000)
+        parameters = {"model": str(corrupt)}
+    node = live_node(**parameters)
+    assert not node.transition("configure")
+    assert node.state == "unconfigured"
+
+    def told() -> bool:
+        statuses = [s for m in client.diagnostics for s in m.status if s.level == b"\x02"]
+        return any(s.name == "litetrack: model" and reason in s.message for s in statuses)
+
+    client.spin_until(told, 5.0, f"a diagnostic that says: {reason}")
+    assert node.node.get_parameter("autostart").value  # every parameter is declared all the same
+
+
+def test_a_bad_value_can_be_mended_while_unconfigured(
+    live_node: Callable[..., Any], client: Any
+) -> None:
+    node = live_node(max_targets=99)
+    assert not node.transition("configure")
+    assert node.set("max_targets", 3).successful
+    assert node.transition("configure")
+    refused = node.set("max_targets", 4)
+    assert not refused.successful
+    assert "max_targets is fixed while the node is configured" in refused.reason
+    assert node.transition("activate")
+    client.wait_for_node()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("catch_up_max_ms", -1.0, "catch_up_max_ms"),
+        ("catch_up_max_ms", float("nan"), "catch_up_max_ms"),
+        ("size_smoothing", 0.0, "size_smoothing"),
+        ("model", "another", "model is fixed while the node is configured"),
+        ("lost_threshold", "high", "expected 'Type.DOUBLE'"),  # rclpy's own words
+    ],
+)
+def test_bad_changes_are_refused_and_name_the_parameter(
+    live_node: Callable[..., Any], name: str, value: Any, reason: str
+) -> None:
+    node = live_node()
+    assert node.transition("configure")
+    before = node.node.get_parameter(name).value
+    result = node.set(name, value)
+    assert not result.successful
+    assert reason in result.reason
+    assert node.node.get_parameter(name).value == before
+
+
+def test_every_transition_and_back(live_node: Callable[..., Any], client: Any) -> None:
+    node = live_node()
+    for label, state in (
+        ("configure", "inactive"),
+        ("activate", "active"),
+        ("deactivate", "inactive"),
+        ("activate", "active"),
+        ("deactivate", "inactive"),
+        ("cleanup", "unconfigured"),
+        ("configure", "inactive"),
+        ("shutdown", "finalized"),
+    ):
+        _request_transition(client, label)
+        client.spin_until(lambda state=state: node.state == state, 20, f"{state} after {label}")
+    assert _state(client) == "finalized"
+
+
+def test_an_impossible_transition_does_not_end_the_node(
+    start_node: Callable[..., Any], client: Any
+) -> None:
+    from lifecycle_msgs.msg import Transition
+    from lifecycle_msgs.srv import ChangeState
+
+    node = start_node(autostart=False)
+    assert _state(client) == "unconfigured"
+    service = client.node.create_client(ChangeState, "litetrack/change_state")
+    client.spin_until(service.service_is_ready, 40, "the node's services")
+    service.call_async(
+        ChangeState.Request(transition=Transition(id=Transition.TRANSITION_ACTIVATE))
+    )
+    client.spin_for(1.0)
+    assert _state(client) == "unconfigured"
+    status, log, _ = node.end()
+    assert status == 0, log
+
+
+@pytest.mark.parametrize("parameters", [{"model": "/no/such/model"}, {"ring_mb": 0}])
+def test_with_autostart_a_failed_configure_exits_non_zero(
+    start_node: Callable[..., Any], parameters: dict[str, Any]
+) -> None:
+    status, log, _ = start_node(**parameters).wait(40)
+    assert status == 1
+    assert "cannot configure: " in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_node_cleanly_within_two_seconds(
+    start_node: Callable[..., Any], client: Any, number: int
+) -> None:
+    import numpy as np
+
+    node = start_node()
+    client.wait_for_node()
+    client.select((10, 10, 20, 20))
+    for index in range(20):
+        client.send(np.zeros((120, 160, 3), np.uint8), 10**9 + index)
+        client.spin_for(0.02)
+    status, log, took_s = node.end(number)
+    assert status == 0, log
+    assert took_s < 2.0
+    for word in ("Traceback", "Error", "error", "terminate"):
+        assert word not in log, log
