@@ -16,8 +16,8 @@ from litetrack_ros.backends.onnx_files import (
     BOXES,
     CROPS,
     KEYS,
-    MAPS,
     RESULT,
+    SCORES,
     VALUES,
     OnnxMetadata,
     OnnxPaths,
@@ -134,18 +134,14 @@ class OnnxBackend:
         out = np.concatenate([self._runner.run(crops, templates, rows) for rows in chunks])
         return Predictions(out[:, :4], out[:, 4], out[:, 5])
 
-    def maps(self, crops: Uint8Image, templates: TemplateFeatures) -> npt.NDArray[np.float32]:
-        """The head's maps, for inspection and checks against other backends.
-
-        Returns:
-            ``(N, 5, G, G)``: score, width and height, offset x and y.
-        """
+    def score_maps(self, crops: Uint8Image, templates: TemplateFeatures) -> npt.NDArray[np.float32]:
+        """The raw score of every cell, ``(N, G, G)``, for inspection and checks."""
         grid = self.model_config.search_grid
         parts = [
-            self._search.run([MAPS], _search_feed(crops, templates, rows))[0]
+            self._search.run([SCORES], _search_feed(crops, templates, rows))[0]
             for rows in self._chunks(len(crops))
         ]
-        return np.asarray(np.concatenate(parts)).reshape(-1, 5, grid, grid)
+        return np.asarray(np.concatenate(parts)).reshape(-1, grid, grid)
 
     def _chunks(self, targets: int) -> list[slice]:
         return [

@@ -23,7 +23,7 @@ BOXES = "boxes_xyxy_norm"  # float32 (targets, 4); see takes_boxes
 KEYS = "keys"  # (targets, layers, heads, template tokens, channels of a head)
 VALUES = "values"  # as keys; absent where the interaction is joint
 RESULT = "result"  # float32 (targets, 6): centre, size, score, response
-MAPS = "maps"  # float32 (targets, 5, cells): score, width, height, offset x and y
+SCORES = "scores"  # float32 (targets, cells): the score map, row by row
 
 _SUFFIXES = {"template": ".template.onnx", "search": ".search.onnx"}
 

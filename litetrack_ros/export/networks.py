@@ -10,14 +10,15 @@ from litetrack_ros.backends.onnx_files import (
     BOXES,
     CROPS,
     KEYS,
-    MAPS,
     RESULT,
+    SCORES,
     VALUES,
     cache_dims,
     input_shapes,
     takes_boxes,
 )
 from litetrack_ros.export.graph import GraphBuilder
+from litetrack_ros.export.head import HeadLowering
 from litetrack_ros.export.lowering import FloatType, Lowering
 from litetrack_ros.model.fused import FusedLayer, FusedLiteTrack
 
@@ -84,7 +85,7 @@ def search_graph(
         contexts = zip(lower.per_layer(KEYS), lower.per_layer(VALUES), strict=True)
         for layer, context in zip(model.interaction_layers, contexts, strict=True):
             x = lower.layer(layer, x, grid * grid, context)
-    result, maps = lower.decode(*lower.head(x))
+    result, scores = HeadLowering(lower, winograd=dtype == "float32").decode(x)
     graph.output(result, RESULT, np.float32, (targets, 6))
-    graph.output(maps, MAPS, np.float32, (targets, 5, grid * grid))
+    graph.output(scores, SCORES, np.float32, (targets, grid * grid))
     return graph.model(metadata)

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
-import torch
 from saved_models import boxes_norm, noise_crops, save_small
 
 from litetrack_ros.backends.onnx_backend import OnnxBackend
@@ -30,44 +31,83 @@ FORMS = {
 }
 
 
-def both_answers(tmp_path: Path, targets: int, precision: str = "fp32", opset: int = 17, **form):
-    """Answers and maps of both backends to the same crops."""
+class Answers(NamedTuple):
+    """What both backends say of the same crops."""
+
+    expected: np.ndarray  # (N, 6)
+    found: np.ndarray
+    expected_scores: np.ndarray  # (N, G, G)
+    found_scores: np.ndarray
+
+
+def both_answers(
+    tmp_path: Path, targets: int, precision: str = "fp32", opset: int = 17, **form: object
+) -> Answers:
     weights = save_small(tmp_path / "small.safetensors", **form)
+    config = weights.model_config
     reference = TorchBackend(weights)
     backend = OnnxBackend(export_onnx(weights, tmp_path, "small", precision, opset))
-    config = weights.model_config
-    answers = []
-    for each in (reference, backend):
-        crops = noise_crops(targets, config.template_size, seed=1)
-        template = each.encode_template(crops, boxes_norm(targets))
-        search = noise_crops(targets, config.search_size, seed=2)
-        maps = each.maps(search, template)
-        if not isinstance(maps, np.ndarray):
-            maps = torch.cat([maps.score, maps.size, maps.offset], dim=1).numpy()
-        answers.append((each.search(search, template), maps))
-    return answers
+    crops = noise_crops(targets, config.template_size, seed=1)
+    search = noise_crops(targets, config.search_size, seed=2)
+    templates = [each.encode_template(crops, boxes_norm(targets)) for each in (reference, backend)]
+    return Answers(
+        np.column_stack(reference.search(search, templates[0])),
+        np.column_stack(backend.search(search, templates[1])),
+        reference.maps(search, templates[0]).score[:, 0].numpy(),
+        backend.score_maps(search, templates[1]),
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_graphs_give_what_torch_gives(tmp_path: Path, form: str):
-    (expected, maps), (found, onnx_maps) = both_answers(tmp_path, 2, **FORMS[form])
-    np.testing.assert_allclose(onnx_maps, maps, rtol=2e-5, atol=2e-5)
-    for array, wanted in zip(found, expected, strict=True):
-        np.testing.assert_allclose(array, wanted, rtol=2e-5, atol=2e-5)
-    assert np.ptp(maps) > 0.2  # maps that are flat would agree whatever the graph does
+    answers = both_answers(tmp_path, 2, **FORMS[form])
+    scores = answers.expected_scores
+    np.testing.assert_allclose(answers.found_scores, scores, rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(answers.found, answers.expected, rtol=2e-5, atol=2e-5)
+    assert np.ptp(scores) > 0.05  # maps that are flat would agree whatever the graph does
+
+
+def test_size_and_offset_agree_in_every_cell(tmp_path: Path):
+    """The graph computes them at the peak alone: the window is made to put it in each cell."""
+    weights = save_small(tmp_path / "small.safetensors")
+    cells = weights.model_config.search_grid**2
+    template_graph, graph = build_graphs(weights, "fp32", 17, cells)
+    for tensor in graph.graph.initializer:
+        if tensor.name == "window":
+            window = np.eye(cells, dtype=np.float32)  # one row a target
+            tensor.CopyFrom(onnx.numpy_helper.from_array(window, "window"))
+    template = noise_crops(1, weights.model_config.template_size, seed=1)
+    crop = noise_crops(1, weights.model_config.search_size, seed=2)
+    session = ort.InferenceSession(template_graph.SerializeToString())
+    feed = {"crops": template, "boxes_xyxy_norm": boxes_norm(1)}
+    keys, values = session.run(["keys", "values"], feed)
+    feed = {"crops": crop, "keys": keys, "values": values}
+    feed = {name: np.repeat(array, cells, axis=0) for name, array in feed.items()}
+    (found,) = ort.InferenceSession(graph.SerializeToString()).run(["result"], feed)
+
+    reference = TorchBackend(weights)
+    maps = reference.maps(crop, reference.encode_template(template, boxes_norm(1)))
+    grid = weights.model_config.search_grid
+    column, row = np.arange(cells) % grid, np.arange(cells) // grid
+    center = found[:, :2] * grid - np.stack([column, row], axis=1)
+    size, offset = (m[0].flatten(1).T.numpy() for m in (maps.size, maps.offset))
+    np.testing.assert_allclose(found[:, 2:4], size, rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(center, offset, rtol=1e-4, atol=1e-4)
+    assert np.ptp(offset) > 0.1
 
 
 @pytest.mark.parametrize("opset", [18, 20, 22])
 def test_later_opsets_give_the_same(tmp_path: Path, opset: int):
-    (_, maps), (_, onnx_maps) = both_answers(tmp_path, 1, opset=opset, **FORMS["nano"])
-    np.testing.assert_allclose(onnx_maps, maps, rtol=2e-5, atol=2e-5)
+    answers = both_answers(tmp_path, 1, opset=opset, **FORMS["nano"])
+    np.testing.assert_allclose(answers.found, answers.expected, rtol=2e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("form", ["paper", "nano"])
 def test_fp16_stays_close_to_torch(tmp_path: Path, form: str):
-    (_, maps), (_, onnx_maps) = both_answers(tmp_path, 2, "fp16", **FORMS[form])
-    np.testing.assert_allclose(onnx_maps, maps, rtol=2e-2, atol=2e-2)
-    assert np.abs(onnx_maps - maps).max() > 1e-6  # it really is another precision
+    answers = both_answers(tmp_path, 2, "fp16", **FORMS[form])
+    np.testing.assert_allclose(answers.found_scores, answers.expected_scores, atol=2e-2)
+    # It really is another precision.
+    assert np.abs(answers.found_scores - answers.expected_scores).max() > 1e-6
 
 
 def graph_of(tmp_path: Path, precision: str, max_targets: int = 8, **form):
@@ -108,8 +148,11 @@ def test_metadata_tells_all_of_the_model(tmp_path: Path):
 
 
 def test_both_graphs_share_their_weights(tmp_path: Path):
-    paths = export_onnx(save_small(tmp_path / "small.safetensors"), tmp_path, "small")
-    assert paths.weights.stat().st_size < 1.1 * (tmp_path / "small.safetensors").stat().st_size
+    weights = save_small(tmp_path / "small.safetensors")
+    graphs = build_graphs(weights, "fp32", 17, 8)
+    paths = export_onnx(weights, tmp_path, "small")
+    both = sum(len(tensor.raw_data) for model in graphs for tensor in model.graph.initializer)
+    assert paths.weights.stat().st_size < 0.7 * both
     assert max(p.stat().st_size for p in (paths.template, paths.search)) < 60_000
     onnx.checker.check_model(str(paths.search), full_check=True)
 
