@@ -24,12 +24,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "backends": BASE | {"model", "backends"},
     "tracker": TRACKING,
     "bags": TRACKING | {"media", "bags"},
+    "benchmarking": EVALUATING | {"bags", "benchmarking"},
     "datasets": TRACKING | {"media", "datasets"},
     "evaluation": EVALUATING,
     "export": EVALUATING | {"export"},
     "training": EVALUATING | {"training"},
-    "node": TRACKING | {"media", "node", "msg"},
-    "tools": EVALUATING | {"export", "training", "tools", "node", "msg"},
+    "node": TRACKING | {"media", "bags", "node", "msg"},
+    "tools": EVALUATING | {"bags", "benchmarking", "export", "training", "tools", "node", "msg"},
 }
 
 # Everything that comes with ROS 2. Only node/ may know it; node/ messages go through there too.

@@ -35,7 +35,7 @@ class Topic(NamedTuple):
 
     name: str
     type_name: str
-    count: int
+    message_count: int
 
 
 class Bag:
@@ -101,7 +101,7 @@ class Bag:
             )
         else:
             raise BagError(f"{self.path} has no images; its topics are: {self._listing()}")
-        if topic.count == 0:
+        if topic.message_count == 0:
             raise BagError(f"{self.path} holds no message on {topic.name}: the bag is empty")
         return topic
 
@@ -127,7 +127,9 @@ class Bag:
 
     def has_topic(self, name: str, type_name: str) -> bool:
         """Whether there are messages of a type on a topic."""
-        return any(t.name == name and t.type_name == type_name and t.count for t in self.topics)
+        return any(
+            t.name == name and t.type_name == type_name and t.message_count for t in self.topics
+        )
 
     def messages(
         self, topic: Topic, start_ns: int | None = None, stop_ns: int | None = None
@@ -148,9 +150,9 @@ class Bag:
                 count += 1
                 data = bytes(data)
                 yield BagMessage(log_ns, read_stamp_ns(data), data)
-        if start_ns is None and stop_ns is None and count < topic.count:
+        if start_ns is None and stop_ns is None and count < topic.message_count:
             raise BagError(
-                f"{self.path} is truncated: only {count} of the {topic.count} messages on "
+                f"{self.path} is truncated: only {count} of the {topic.message_count} messages on "
                 f"{topic.name} can be read"
             )
 

@@ -19,7 +19,6 @@ from rosbags.interfaces import MessageDefinitionFormat  # noqa: E402
 from rosbags.rosbag2 import StoragePlugin, Writer  # noqa: E402
 
 STORAGES = ("mcap", "sqlite3")
-_VERSION = 9  # of the bag format: Jazzy's
 
 
 class BagWriter:
@@ -95,9 +94,8 @@ def writing_bag(path: Path, storage: str = "mcap") -> Iterator[BagWriter]:
     make_folder(hidden)
     temporary = hidden / path.name
     try:
-        with Writer(
-            temporary, version=_VERSION, storage_plugin=StoragePlugin[storage.upper()]
-        ) as writer:
+        # Version 9 of the format is Jazzy's.
+        with Writer(temporary, version=9, storage_plugin=StoragePlugin[storage.upper()]) as writer:
             yield BagWriter(writer)
         temporary.rename(path)
     except OSError as error:

@@ -41,9 +41,7 @@ class Participant:
         on_diagnostics: Callable[[Any], None],
     ) -> None:
         self._context = rclpy.Context()
-        rclpy.init(
-            context=self._context, args=[], signal_handler_options=SignalHandlerOptions.NO
-        )
+        rclpy.init(context=self._context, args=[], signal_handler_options=SignalHandlerOptions.NO)
         self._node = rclpy.create_node(
             "benchmark",
             namespace=namespace,

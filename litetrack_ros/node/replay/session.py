@@ -91,9 +91,7 @@ class ReplaySession:
         rejected = self.collector.node_counts().get("rejected", 0)
 
         def done() -> bool:
-            return (
-                frame.is_complete or self.collector.node_counts().get("rejected", 0) > rejected
-            )
+            return frame.is_complete or self.collector.node_counts().get("rejected", 0) > rejected
 
         deadline_s = time.perf_counter() + ANSWER_TIMEOUT_S
         while not self.collector.wait(done, _POLL_S):
