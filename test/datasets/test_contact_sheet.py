@@ -1,0 +1,37 @@
+"""The contact sheet shows every pair with its boxes."""
+
+import numpy as np
+import pytest
+
+from litetrack_ros.datasets.contact_sheet import contact_sheet
+from litetrack_ros.datasets.pairs import Pair
+
+YELLOW, RED = (255, 230, 0), (255, 70, 70)
+
+
+def _pair(present: bool) -> Pair:
+    box = np.array([0.5, 0.5, 0.5, 0.25], np.float32)
+    return Pair(
+        np.zeros((128, 128, 3), np.uint8),
+        box,
+        np.zeros((256, 256, 3), np.uint8),
+        box if present else np.zeros(4, np.float32),
+        present,
+    )
+
+
+@pytest.mark.parametrize(("count", "rows"), [(1, 1), (4, 1), (5, 2), (9, 3)])
+def test_size(count: int, rows: int) -> None:
+    sheet = contact_sheet([_pair(True)] * count)
+    assert sheet.shape == (rows * 260, 4 * 392, 3)
+
+
+def test_boxes_are_drawn_and_absence_is_marked() -> None:
+    sheet = contact_sheet([_pair(True), _pair(False)], columns=2)
+    template, search = sheet[:128, :128], sheet[:256, 132:388]
+    ys, xs = np.nonzero((template == YELLOW).all(axis=2))
+    assert (xs.min(), xs.max(), ys.min(), ys.max()) == (32, 96, 48, 80)
+    ys, xs = np.nonzero((search == YELLOW).all(axis=2))
+    assert (xs.min(), xs.max(), ys.min(), ys.max()) == (64, 192, 96, 160)
+    absent = sheet[:256, 392 + 132 : 392 + 388]
+    assert (absent[0] == RED).all() and not (absent == YELLOW).all(axis=2).any()

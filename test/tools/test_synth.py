@@ -1,0 +1,90 @@
+"""``litetrack synth``, ``objects`` and ``dev-set``: what they write and say."""
+
+from pathlib import Path
+
+import cv2
+import pytest
+from training_pictures import CLIPS, CUTOUTS, MASKS, PHOTOS, write_pictures
+
+from litetrack_ros.datasets.sequences import find_sequences
+from litetrack_ros.tools.main import main
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder of pictures to make pairs of."""
+    return str(write_pictures(tmp_path_factory.mktemp("pictures")))
+
+
+def test_contact_sheet(pictures: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sheet = tmp_path / "sheet.png"
+    arguments = ["synth", "--data", pictures, "--split", "all", "--count", "5", "-o", str(sheet)]
+    assert main(arguments) == 0
+    assert f"{PHOTOS} photos, {CUTOUTS + MASKS} cut-outs and {len(CLIPS)} clips" in (
+        capsys.readouterr().out
+    )
+    first = cv2.imread(str(sheet))
+    assert first.shape == (2 * 260, 4 * 392, 3)
+    assert main(arguments) == 0
+    assert (cv2.imread(str(sheet)) == first).all()
+
+
+def test_benchmark(pictures: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["synth", "--data", pictures, "--benchmark", "10"]) == 0
+    said = capsys.readouterr().out
+    assert "10 pairs: " in said and "pairs/s of processor time on one core" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["synth", "--data", "{absent}", "-o", "{out}/a.png"], "there is no folder"),
+        (["synth", "--data", "{data}", "-o", "{out}/a.xyz"], "use a name that ends in"),
+        (["synth", "--data", "{data}", "-o", "{absent}/a.png"], "cannot write"),
+        (["objects", "--data", "{absent}", "-o", "{out}"], "there is no folder"),
+        (["dev-set", "--data", "{absent}", "-o", "{out}"], "there is no folder"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    pictures: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    places = {"data": pictures, "out": str(tmp_path), "absent": str(tmp_path / "absent")}
+    assert main([argument.format(**places) for argument in arguments]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_objects_are_outlined(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos").mkdir()
+    photo = cv2.GaussianBlur(cv2.imread(str(_write_disc(tmp_path / "photos/disc.png"))), (0, 0), 1)
+    cv2.imwrite(str(tmp_path / "photos/disc.png"), photo)
+    cv2.imwrite(str(tmp_path / "photos/even.png"), photo * 0 + 90)
+    masks = tmp_path / "masks"
+    assert main(["objects", "--data", str(tmp_path / "photos"), "-o", str(masks)]) == 0
+    assert "1 of 2 photos have a clear object" in capsys.readouterr().out
+    assert [path.name for path in masks.iterdir()] == ["disc.png"]
+    mask = cv2.imread(str(masks / "disc.png"), cv2.IMREAD_UNCHANGED)
+    x, y, w, h = cv2.boundingRect(mask)
+    assert abs(x - 70) < 4 and abs(y - 62) < 4 and abs(w - 101) < 6 and abs(h - 101) < 6
+
+
+def test_development_set(pictures: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dev-set", "--data", pictures, "--made", "2", "-o", str(tmp_path)]) == 0
+    names = [sequence.name for sequence in find_sequences([tmp_path])]
+    assert names == ["davis_goat", "made_00_plain", "made_01_grows"]
+    assert "3 sequences" in capsys.readouterr().out
+
+
+def _write_disc(path: Path) -> Path:
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    picture = rng.integers(80, 110, (224, 240, 3), dtype=np.uint8)
+    cv2.circle(picture, (120, 112), 50, (30, 60, 220), -1)
+    cv2.imwrite(str(path), picture)
+    return path
