@@ -35,7 +35,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="what runs the network (%(default)s)",
     )
     parser.add_argument(
-        "--device", default=defaults["device"], help="cpu, cuda or cuda:N (%(default)s)"
+        "--device",
+        default=defaults["device"],
+        help="cpu, cuda, cuda:N or another that the backend knows (%(default)s)",
     )
     parser.add_argument(
         "--precision", default=defaults["precision"], help="of the network (%(default)s)"

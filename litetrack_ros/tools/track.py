@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         backend = open_model(args)
         print(f"model: {describe_backend(backend.info)}", flush=True)
         with contextlib.ExitStack() as stack:
-            session = Session(source, backend, _Outputs(args, source, stack))
+            session = Session(source, backend, Outputs(args, source, stack))
             session.run(init_box(args))
             print(session.summary())
     return 0
@@ -69,7 +69,7 @@ class Session:
         outputs: what to do with every frame.
     """
 
-    def __init__(self, source: Source, backend: Backend, outputs: _Outputs) -> None:
+    def __init__(self, source: Source, backend: Backend, outputs: Outputs) -> None:
         from litetrack_ros.tracker.tracker import Tracker
 
         self._source = source
@@ -128,7 +128,7 @@ class Session:
         )
 
 
-class _Outputs:
+class Outputs:
     """Where boxes and drawn frames go; the files appear when the stack closes without error."""
 
     def __init__(

@@ -1,5 +1,8 @@
 """`litetrack track`: what it reads, writes, and refuses."""
 
+import argparse
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -8,6 +11,8 @@ import pytest
 
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.datasets.sequences import read_boxes
+from litetrack_ros.media.sources import Frame
+from litetrack_ros.tools import track
 from litetrack_ros.tools.main import main
 from litetrack_ros.tracker.tracker import Tracker
 
@@ -214,3 +219,38 @@ def test_outputs_are_checked_before_tracking(
     assert message.format(tmp_path) in captured.err
     assert "frames" not in captured.out
     assert list(tmp_path.iterdir()) == []
+
+
+class StoppedCamera:
+    """A live source that the user stops with Ctrl-C after its frames."""
+
+    name, fps, frame_count, is_live = "camera", 15.0, None, True
+
+    def __init__(self, frames: list[np.ndarray]) -> None:
+        self._frames = frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, frame in enumerate(self._frames):
+            yield Frame(str(index), frame)
+        raise KeyboardInterrupt
+
+    def close(self) -> None:
+        pass
+
+
+def test_ctrl_c_ends_a_camera_and_keeps_the_files(
+    tmp_path: Path, square_frames: list[np.ndarray], tiny_model: Path
+):
+    parser = argparse.ArgumentParser()
+    track.add_arguments(parser)
+    outputs = ["--save", str(tmp_path / "o.mp4"), "--save-txt", str(tmp_path / "o.txt")]
+    args = parser.parse_args(["0", *outputs])
+    source = StoppedCamera(square_frames[:5])
+    with contextlib.ExitStack() as stack:
+        session = track.Session(
+            source, open_backend(str(tiny_model)), track.Outputs(args, source, stack)
+        )
+        session.run(np.array([20.0, 40, 30, 30]))
+    assert session.summary().startswith("5 frames")
+    assert len(read_boxes(tmp_path / "o.txt")) == 5
+    assert cv2.VideoCapture(str(tmp_path / "o.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 5
