@@ -90,7 +90,8 @@ def check_init_box(
     A box may reach over the border of the image, but some of it must lie inside.
 
     Raises:
-        BoxError: not four numbers, NaN or infinite, no positive size, or outside the image.
+        BoxError: not four numbers, NaN or infinite, no positive size, outside the image, or more
+            than twice as wide or high as it (a crop around it would fill the memory).
     """
     try:
         box = np.asarray(box_xywh, dtype=np.float64).reshape(-1)
@@ -102,10 +103,15 @@ def check_init_box(
     if not np.isfinite(box).all():
         raise BoxError(f"the init box {shown} holds a value that is not finite")
     x, y, w, h = box
-    if w <= 0 or h <= 0:
+    if w <= 0 or h <= 0 or w * h == 0:  # the area may be too small for a float
         raise BoxError(f"the init box {shown} has no positive width and height (format: x y w h)")
     if x >= image_width_px or y >= image_height_px or x + w <= 0 or y + h <= 0:
         raise BoxError(
             f"the init box {shown} lies outside the {image_width_px}x{image_height_px} image"
+        )
+    if w > 2 * image_width_px or h > 2 * image_height_px:
+        raise BoxError(
+            f"the init box {shown} is more than twice as large as the "
+            f"{image_width_px}x{image_height_px} image"
         )
     return box

@@ -14,7 +14,11 @@ from litetrack_ros.node.frames import Fate, Frame, FrameRing
 
 @dataclass(frozen=True)
 class Counts:
-    """Frames by fate since the node was configured; ``received`` is their sum plus ``waiting``."""
+    """Frames by fate since the node was configured.
+
+    ``received`` is the sum of the fates; a frame that still waits or is in work counts as
+    ``waiting`` only, so that the sum is exact at every moment.
+    """
 
     received: int = 0
     waiting: int = 0
@@ -128,7 +132,8 @@ class FrameSlot:
         """The counts at this moment."""
         with self._work:
             by_name = {fate.value: count for fate, count in self._counts.items()}
-        return Counts(received=sum(by_name.values()), **by_name)
+        received = sum(by_name.values()) - by_name[Fate.WAITING.value]
+        return Counts(received=received, **by_name)
 
     @property
     def held(self) -> tuple[int, int]:
