@@ -23,13 +23,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "model": BASE | {"model"},
     "backends": BASE | {"model", "backends"},
     "tracker": TRACKING,
-    "bags": TRACKING | {"media", "bags"},
+    "bags": TRACKING | {"media", "datasets", "bags"},
     "benchmarking": EVALUATING | {"bags", "benchmarking"},
     "datasets": TRACKING | {"media", "datasets"},
     "evaluation": EVALUATING,
     "export": EVALUATING | {"export"},
     "training": EVALUATING | {"training"},
-    "node": TRACKING | {"media", "bags", "node", "msg"},
+    "node": TRACKING | {"media", "bags", "benchmarking", "node", "msg"},
     "tools": EVALUATING | {"bags", "benchmarking", "export", "training", "tools", "node", "msg"},
 }
 

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from litetrack_ros.node.replay.records import COUNTS, STAGES, Box, ReplayedFrame
+from litetrack_ros.benchmarking.records import COUNTS, STAGES, Box, ReplayedFrame
 
 PATIENCE_S = 5.0  # an image without an answer is handed on after this long
 _NS_PER_S = 1_000_000_000

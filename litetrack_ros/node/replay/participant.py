@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -95,7 +96,5 @@ class Participant:
         self._node.destroy_node()
 
     def _spin(self) -> None:
-        try:
+        with contextlib.suppress(ExternalShutdownException):  # close() may be faster
             self._executor.spin()
-        except ExternalShutdownException:
-            pass  # close() was faster

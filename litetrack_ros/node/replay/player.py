@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from litetrack_ros.bags.stamps import replace_stamp
-from litetrack_ros.node.replay.records import PlayedMessage, ReplayedFrame
+from litetrack_ros.benchmarking.records import PlayedMessage, ReplayedFrame
 
 INIT_LEAD_S = 0.1  # an init box goes out this long before its image, and waits for it in the node
 START_LEAD_S = 0.2

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from litetrack_ros.benchmarking.records import PlayedMessage, ReplayedFrame
 from litetrack_ros.errors import ReplayError
 from litetrack_ros.node.replay.collector import Collector
 from litetrack_ros.node.replay.node_process import DEFAULT_COMMAND, NodeProcess
 from litetrack_ros.node.replay.participant import Participant
 from litetrack_ros.node.replay.player import InitBox, Player
-from litetrack_ros.node.replay.records import PlayedMessage, ReplayedFrame
 
 TARGET_ID = "target"
 START_TIMEOUT_S = 60.0
