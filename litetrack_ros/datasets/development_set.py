@@ -8,13 +8,10 @@ from pathlib import Path
 from litetrack_ros.datasets.materials import Materials
 from litetrack_ros.datasets.sequences import GROUND_TRUTH, format_boxes
 from litetrack_ros.datasets.synthetic_video import SyntheticVideo
-from litetrack_ros.errors import MediaError
 from litetrack_ros.files import make_folder, write_text
 from litetrack_ros.geometry import FloatArray
-from litetrack_ros.images import Uint8Image
-from litetrack_ros.opencv import cv2
-
-_JPEG_QUALITY = 95
+from litetrack_ros.images import Uint8Image, to_bgr8
+from litetrack_ros.media.writers import write_image
 
 
 def write_development_set(materials: Materials, seed: int, made: int, folder: Path) -> list[str]:
@@ -48,9 +45,6 @@ def write_development_set(materials: Materials, seed: int, made: int, folder: Pa
 def _write_sequence(folder: Path, frames: Iterable[Uint8Image], boxes_xywh: FloatArray) -> None:
     make_folder(folder / "frames")
     for number, frame in enumerate(frames):
-        path = folder / "frames" / f"{number:05d}.jpg"
-        bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
-        if not cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]):
-            raise MediaError(f"cannot write the frame {path}")
+        write_image(folder / "frames" / f"{number:05d}.jpg", to_bgr8(frame, "rgb"))
     # Last, so that an interrupted sequence is not taken for a whole one.
     write_text(folder / GROUND_TRUTH, format_boxes(boxes_xywh))

@@ -27,8 +27,8 @@ def run(args: argparse.Namespace) -> int:
     """Write a mask for every photo whose object is clear."""
     from litetrack_ros.datasets.materials import read_materials
     from litetrack_ros.datasets.photo_objects import find_object
-    from litetrack_ros.files import make_folder, replacing
-    from litetrack_ros.opencv import cv2
+    from litetrack_ros.files import make_folder
+    from litetrack_ros.media.writers import write_image
     from litetrack_ros.tools.arguments import Progress
 
     photos = read_materials(args.data).photos
@@ -38,8 +38,7 @@ def run(args: argparse.Namespace) -> int:
         for photo in photos:
             mask = find_object(photo.rgb)
             if mask is not None:
-                with replacing(args.output / f"{photo.name}.png") as temporary:
-                    cv2.imwrite(str(temporary), mask, [cv2.IMWRITE_PNG_BILEVEL, 1])
+                write_image(args.output / f"{photo.name}.png", mask)
                 found += 1
             progress.step()
     print(f"{found} of {len(photos)} photos have a clear object; masks in {args.output}")

@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the sheet, or print the rate."""
     from litetrack_ros.config import ModelConfig
+    from litetrack_ros.datasets.contact_sheet import contact_sheet
     from litetrack_ros.datasets.synthetic import SyntheticPairs
+    from litetrack_ros.media.writers import write_image
 
     pairs = SyntheticPairs(args.data, ModelConfig(), args.seed, split=args.split)
     materials = pairs.materials
@@ -53,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
     if args.benchmark is not None:
         print(_rate(pairs, args.first, args.benchmark))
     else:
-        _write_sheet(pairs, range(args.first, args.first + args.count), args.output)
+        shown = [pairs.pair(index) for index in range(args.first, args.first + args.count)]
+        write_image(args.output, contact_sheet(shown))
     return 0
 
 
@@ -71,20 +74,3 @@ def _rate(pairs: SyntheticPairs, first: int, count: int) -> str:
         f"{count} pairs: {count / busy:.1f} pairs/s of processor time on one core, "
         f"{count / wall:.1f} pairs/s of wall time"
     )
-
-
-def _write_sheet(pairs: SyntheticPairs, indices: range, output: Path) -> None:
-    from litetrack_ros.datasets.contact_sheet import contact_sheet
-    from litetrack_ros.errors import MediaError
-    from litetrack_ros.files import replacing
-    from litetrack_ros.opencv import cv2
-
-    sheet = contact_sheet([pairs.pair(index) for index in indices])
-    bgr = cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)
-    with replacing(output) as temporary:
-        try:
-            written = cv2.imwrite(str(temporary), bgr)
-        except cv2.error:
-            written = False  # OpenCV raises for a suffix that it does not know
-        if not written:
-            raise MediaError(f"cannot write {output}: use a name that ends in .png or .jpg")

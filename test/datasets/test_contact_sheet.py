@@ -6,7 +6,7 @@ import pytest
 from litetrack_ros.datasets.contact_sheet import contact_sheet
 from litetrack_ros.datasets.pairs import Pair
 
-YELLOW, RED = (255, 230, 0), (255, 70, 70)
+YELLOW, RED = (0, 230, 255), (70, 70, 255)
 
 
 def _pair(present: bool) -> Pair:
@@ -20,18 +20,18 @@ def _pair(present: bool) -> Pair:
     )
 
 
-@pytest.mark.parametrize(("count", "rows"), [(1, 1), (4, 1), (5, 2), (9, 3)])
-def test_size(count: int, rows: int) -> None:
+@pytest.mark.parametrize(("count", "rows", "columns"), [(1, 1, 1), (4, 1, 4), (9, 3, 4)])
+def test_size(count: int, rows: int, columns: int) -> None:
     sheet = contact_sheet([_pair(True)] * count)
-    assert sheet.shape == (rows * 260, 4 * 392, 3)
+    assert sheet.shape == (rows * 260 - 4, columns * 388 - 4, 3)
 
 
 def test_boxes_are_drawn_and_absence_is_marked() -> None:
     sheet = contact_sheet([_pair(True), _pair(False)], columns=2)
-    template, search = sheet[:128, :128], sheet[:256, 132:388]
+    template, search = sheet[:128, :128], sheet[:256, 128:384]
     ys, xs = np.nonzero((template == YELLOW).all(axis=2))
     assert (xs.min(), xs.max(), ys.min(), ys.max()) == (32, 96, 48, 80)
     ys, xs = np.nonzero((search == YELLOW).all(axis=2))
     assert (xs.min(), xs.max(), ys.min(), ys.max()) == (64, 192, 96, 160)
-    absent = sheet[:256, 392 + 132 : 392 + 388]
+    absent = sheet[:256, 388 + 128 : 388 + 384]
     assert (absent[0] == RED).all() and not (absent == YELLOW).all(axis=2).any()

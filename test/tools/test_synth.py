@@ -24,7 +24,7 @@ def test_contact_sheet(pictures: str, tmp_path: Path, capsys: pytest.CaptureFixt
         capsys.readouterr().out
     )
     first = cv2.imread(str(sheet))
-    assert first.shape == (2 * 260, 4 * 392, 3)
+    assert first.shape == (2 * 260 - 4, 4 * 388 - 4, 3)
     assert main(arguments) == 0
     assert (cv2.imread(str(sheet)) == first).all()
 
@@ -39,7 +39,7 @@ def test_benchmark(pictures: str, capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["synth", "--data", "{absent}", "-o", "{out}/a.png"], "there is no folder"),
-        (["synth", "--data", "{data}", "-o", "{out}/a.xyz"], "use a name that ends in"),
+        (["synth", "--data", "{data}", "-o", "{out}/a.xyz"], "call it .png or .jpg"),
         (["synth", "--data", "{data}", "-o", "{absent}/a.png"], "cannot write"),
         (["objects", "--data", "{absent}", "-o", "{out}"], "there is no folder"),
         (["dev-set", "--data", "{absent}", "-o", "{out}"], "there is no folder"),
