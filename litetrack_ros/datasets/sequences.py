@@ -98,20 +98,36 @@ def find_sequences(folders: Sequence[Path]) -> list[AnnotatedSequence]:
 
 
 def read_boxes(path: Path) -> FloatArray:
-    """Read a file of ``x,y,w,h`` lines; commas, semicolons, tabs or blanks part the numbers.
-
-    Returns:
-        ``(T, 4)`` float64; lines with a NaN are NaN as a whole.
+    """Read a file of ``x,y,w,h`` lines; see :func:`parse_boxes`.
 
     Raises:
         DatasetError: missing, empty, or a line that is not four numbers.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"cannot read the boxes {path}: {error}") from error
+    return parse_boxes(text, str(path))
+
+
+def parse_boxes(text: str, origin: str) -> FloatArray:
+    """Boxes of ``x,y,w,h`` lines; commas, semicolons, tabs or blanks part the numbers.
+
+    Blank lines at the end do not count, and line ends may be those of any system.
+
+    Args:
+        text: the lines.
+        origin: what they were read from, for messages.
+
+    Returns:
+        ``(T, 4)`` float64; lines with a NaN are NaN as a whole.
+
+    Raises:
+        DatasetError: empty, or a line that is not four numbers.
+    """
+    lines = text.rstrip().splitlines()
     if not lines:
-        raise DatasetError(f"{path} is empty; it must hold one x,y,w,h line a frame")
+        raise DatasetError(f"{origin} is empty; it must hold one x,y,w,h line a frame")
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
@@ -119,7 +135,7 @@ def read_boxes(path: Path) -> FloatArray:
         except ValueError:
             row = []
         if len(row) != 4 or any(np.isinf(row)):
-            raise DatasetError(f"{path}, line {number}: expected x,y,w,h, found '{line}'")
+            raise DatasetError(f"{origin}, line {number}: expected x,y,w,h, found '{line}'")
         rows.append(row)
     boxes = np.array(rows, dtype=np.float64)
     boxes[np.isnan(boxes).any(axis=1)] = np.nan

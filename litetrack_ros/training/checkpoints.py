@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,7 +78,7 @@ def load_state(
         written = state["recipe"]
     except (OSError, RuntimeError, KeyError, UnpicklingError) as error:
         raise WeightsError(f"cannot resume from {path}: {error}") from error
-    if written != to_json(recipe):
+    if not _same_recipe(written, recipe):
         raise ConfigError(
             f"{path} was written by another recipe ({written}); "
             "resume with that one, or start anew in another folder"
@@ -99,3 +101,10 @@ def save_average(
         "package": f"litetrack_ros {__version__}, torch {torch.__version__}",
     }
     save_weights(path, ema.average.model, tracker_config, extra)
+
+
+def _same_recipe(written: str, recipe: Recipe) -> bool:
+    """Whether a state's recipe is this one; keys that came later had their default then."""
+    now, then = json.loads(to_json(recipe)), json.loads(written)
+    defaults = {f.name: f.default for f in dataclasses.fields(recipe)}
+    return bool({**{k: defaults[k] for k in now if k not in then}, **then} == now)

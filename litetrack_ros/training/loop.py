@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import ConfigError
+from litetrack_ros.model.checkpoint import load_state
 from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.model.stem import EfficientNetLite0Stem
 from litetrack_ros.training import checkpoints
@@ -26,11 +27,12 @@ from litetrack_ros.training.network import (
     frozen_features,
     parameter_groups,
 )
+from litetrack_ros.training.peak_losses import peak_losses
 from litetrack_ros.training.pretrained import load_pretrained_stem
 from litetrack_ros.training.processes import ProcessGroup, process_group
 from litetrack_ros.training.recipe import Recipe
 from litetrack_ros.training.record import Record, open_board
-from litetrack_ros.training.schedule import learning_rate_factor
+from litetrack_ros.training.schedule import rate_factor
 from litetrack_ros.training.stopping import StopRequest
 from litetrack_ros.training.validation import ValidationReport, validate
 
@@ -43,19 +45,21 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is carried out; none of it changes its numbers on the same device.
+    """How a run is carried out; all but ``initial`` leaves its numbers alone on the same device.
 
     Attributes:
         device: ``cpu`` or ``cuda``.
         workers: processes that make pairs; 0 makes them between the steps.
         resume: go on from the state in the run's folder.
         max_minutes: stop after this time, to be resumed; None is no limit.
+        initial: tensors a new run starts from, all of the model's; None starts afresh.
     """
 
     device: str = "cpu"
     workers: int = 1
     resume: bool = False
     max_minutes: float | None = None
+    initial: Mapping[str, Tensor] | None = None
 
 
 class Trainer:
@@ -64,15 +68,22 @@ class Trainer:
     Args:
         recipe: how to train.
         group: this process and its device.
+        initial: tensors to start from, all of the model's; None starts afresh.
     """
 
-    def __init__(self, recipe: Recipe, group: ProcessGroup) -> None:
+    def __init__(
+        self, recipe: Recipe, group: ProcessGroup, initial: Mapping[str, Tensor] | None = None
+    ) -> None:
         self.recipe, self.group = recipe, group
         torch.manual_seed(recipe.seed)
-        model = LiteTrack(recipe.model_config())
+        model = LiteTrack(recipe.model_config(), recipe.drop_path)
         if isinstance(model.backbone.patch_embed, EfficientNetLite0Stem):
             load_pretrained_stem(model.backbone.patch_embed)
-        torch.nn.init.constant_(model.box_head.get_parameter("conv5_ctr.bias"), SCORE_PRIOR_LOGIT)
+        if recipe.score_prior == "rare":
+            bias = model.box_head.get_parameter("conv5_ctr.bias")
+            torch.nn.init.constant_(bias, SCORE_PRIOR_LOGIT)
+        if initial is not None:
+            load_state(model, initial, "the initial weights")
         self.features = frozen_features(model, recipe, group.device)
         self.network = TrainedNetwork(model, recipe.stem == "frozen").to(group.device).train()
         self.wrapped = group.wrap(self.network)
@@ -92,7 +103,7 @@ class Trainer:
         seed = recipe.seed * 1_000_003 + step * self.group.world_size + self.group.rank
         torch.manual_seed(seed)
         batch = roll_templates(batch, recipe.rolled_share, torch.Generator().manual_seed(seed))
-        factor = learning_rate_factor(step, recipe.warmup_steps, recipe.steps)
+        factor = rate_factor(recipe, step)
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = recipe.learning_rate * factor * parameters["rate"]
         report = self._losses(step, batch.to(self.group.device))
@@ -115,6 +126,9 @@ class Trainer:
         precision = PRECISIONS[self.recipe.precision]
         with torch.autocast(self.group.device.type, precision, enabled=precision != torch.float32):
             maps = self.wrapped(batch)
+        if self.recipe.supervision == "peak":
+            boxes = batch.search_boxes_cxcywh_norm
+            return peak_losses(maps, boxes, batch.present, self.weights)
         return pair_losses(
             maps,
             batch.search_boxes_cxcywh_norm,
@@ -160,7 +174,8 @@ def train(
     if (folder / checkpoints.STATE_FILE).exists() and not options.resume:
         raise ConfigError(f"{folder} holds a run already: add --resume, or choose another --out")
     with process_group(options.device) as group, stop.listening():
-        trainer = Trainer(recipe, group)
+        initial = None if options.resume else options.initial
+        trainer = Trainer(recipe.for_processes(group.world_size), group, initial)
         run = _Run(trainer, folder)
         if options.resume:
             run.load()

@@ -78,23 +78,25 @@ def frozen_features(model: LiteTrack, recipe: Recipe, device: torch.device) -> F
 
 
 def parameter_groups(network: TrainedNetwork, recipe: Recipe) -> list[dict[str, object]]:
-    """AdamW's parameter groups: weight decay on matrices only, the stem at its own rate.
+    """AdamW's parameter groups: which weights decay, and the rates of stem, encoder and head.
 
     Each group has ``rate``, the factor on the learning rate.
     """
     stem = {id(p) for part in network.fixed for p in part.parameters()}
-    groups: list[dict[str, object]] = []
-    for in_stem in (False, True):
-        for decayed in (True, False):
-            parameters = [
-                p
-                for name, p in network.named_parameters()
-                if p.requires_grad
-                and (id(p) in stem) == in_stem
-                and (p.ndim > 1 and "pos_embed" not in name) == decayed
-            ]
-            if parameters:
-                rate = recipe.stem_rate if in_stem else 1.0
-                decay = recipe.weight_decay if decayed else 0.0
-                groups.append({"params": parameters, "weight_decay": decay, "rate": rate})
-    return groups
+    # Sorted keys, as the optimizer's saved state goes by the order.
+    groups: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        slow = recipe.encoder_rate != 1.0 and name.startswith("model.backbone.")
+        matrix = parameter.ndim > 1 and "pos_embed" not in name
+        free = not matrix and recipe.decayed == "matrices"
+        groups.setdefault((id(parameter) in stem, slow, free), []).append(parameter)
+    return [
+        {
+            "params": groups[in_stem, slow, free],
+            "weight_decay": 0.0 if free else recipe.weight_decay,
+            "rate": (recipe.stem_rate if in_stem else 1.0) * (recipe.encoder_rate if slow else 1.0),
+        }
+        for in_stem, slow, free in sorted(groups)
+    ]

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from litetrack_ros import resources
 from litetrack_ros.config import ModelConfig, from_mapping, read_yaml
+from litetrack_ros.datasets.sampling import PairSampling
 from litetrack_ros.errors import ConfigError
 
 Precision = Literal["float32", "bfloat16", "float16"]
 StemTraining = Literal["frozen", "trained"]
+Schedule = Literal["cosine", "drop"]
+Supervision = Literal["cells", "peak"]
+Decayed = Literal["matrices", "all"]
+ScorePrior = Literal["rare", "even"]
+
+BASE_KEY = "base"  # a recipe file that this one changes, relative to it
+SAMPLING_KEY = "sampling"
 
 
 @dataclass(frozen=True)
@@ -20,12 +30,25 @@ class Recipe:
 
     Attributes:
         model: a variant of ``config/models/``, or the path of a variant's YAML file.
+        fe_layers, ai_layers: numbers of layers other than the variant's; -1 leaves them.
         seed: of weights, pairs and every other random choice.
         steps: length of the run; the learning rate ends near 0 there.
         batch_size: pairs a step in each process.
-        learning_rate: AdamW's, at the end of the warm-up; it follows a cosine afterwards.
-        weight_decay: of weights with two or more axes; biases, norms and embeddings have none.
+        learning_rate: AdamW's, at the end of the warm-up.
+        rate_pairs: the learning rate is meant for as many pairs a step, and grows in proportion
+            with the pairs of all processes together; 0 takes it as it is.
+        schedule: after the warm-up, a cosine to 0, or constant with a tenfold ``drop`` ...
+        drop_from: ... from this part of the run on.
+        encoder_rate: factor on the learning rate of the whole encoder.
+        weight_decay: of AdamW ...
+        decayed: ... on weights with two or more axes but not on embeddings, or on all.
         warmup_steps: the learning rate rises linearly for as long.
+        drop_path: stochastic depth of the last layer, rising linearly from 0 at the first.
+        score_prior: whether the score map starts low, as few cells hold a target (``rare``), or
+            as its branch is initialised (``even``).
+        supervision: which cells' boxes are trained: those around the centre and the peak, weighted
+            (:func:`litetrack_ros.training.losses.pair_losses`), or the peak alone, as the authors
+            do (:func:`litetrack_ros.training.peak_losses.peak_losses`).
         clip_norm: largest norm of the gradient; 0 turns clipping off.
         ema_decay: of the averaged weights, which are what is validated and saved.
         precision: of the trained layers; weights, losses and optimizer are float32, and so is a
@@ -41,15 +64,26 @@ class Recipe:
         validate_every: steps between two validations.
         validation_pairs: pairs of the held-out set.
         checkpoint_every: steps between two checkpoints.
+        sampling: how pairs are drawn from annotated video; None makes synthetic pairs.
     """
 
     model: str
     steps: int
+    fe_layers: int = -1
+    ai_layers: int = -1
     seed: int = 1
     batch_size: int = 32
     learning_rate: float = 1.5e-3
+    rate_pairs: int = 0
+    schedule: Schedule = "cosine"
+    drop_from: float = 0.8
+    encoder_rate: float = 1.0
     weight_decay: float = 1e-4
+    decayed: Decayed = "matrices"
     warmup_steps: int = 200
+    drop_path: float = 0.0
+    score_prior: ScorePrior = "rare"
+    supervision: Supervision = "cells"
     clip_norm: float = 1.0
     ema_decay: float = 0.998
     precision: Precision = "float32"
@@ -63,6 +97,7 @@ class Recipe:
     validate_every: int = 250
     validation_pairs: int = 256
     checkpoint_every: int = 125
+    sampling: PairSampling | None = None
 
     def __post_init__(self) -> None:
         for key in ("steps", "validate_every", "checkpoint_every"):
@@ -70,11 +105,11 @@ class Recipe:
         for key in ("batch_size", "validation_pairs"):
             _check(self, key, getattr(self, key) >= 2, "at least 2")
         _check(self, "warmup_steps", 0 <= self.warmup_steps < self.steps, "from 0 to below steps")
-        for key in ("ema_decay", "rolled_share"):
+        for key in ("ema_decay", "rolled_share", "drop_path", "drop_from"):
             _check(self, key, 0 <= getattr(self, key) < 1, "at least 0 and below 1")
         _check(self, "learning_rate", self.learning_rate > 0, "positive")
-        rest = ("weight_decay", "clip_norm", "stem_rate", "quality_from_step")
-        for key in (*rest, "focal_weight", "giou_weight", "l1_weight"):
+        rest = ("weight_decay", "clip_norm", "stem_rate", "quality_from_step", "encoder_rate")
+        for key in (*rest, "rate_pairs", "focal_weight", "giou_weight", "l1_weight"):
             _check(self, key, getattr(self, key) >= 0, "at least 0")
 
     def model_config(self) -> ModelConfig:
@@ -86,20 +121,87 @@ class Recipe:
         path = Path(self.model)
         if path.suffix != ".yaml":
             path = resources.config_path(f"models/{self.model}")
-        return from_mapping(ModelConfig, read_yaml(path), str(path))
+        config = from_mapping(ModelConfig, read_yaml(path), str(path))
+        layers = {
+            key: value
+            for key in ("fe_layers", "ai_layers")
+            if (value := getattr(self, key)) not in (-1, getattr(config, key))
+        }
+        if not layers:
+            return config
+        resized = dataclasses.replace(config, **layers)
+        name = f"{config.name}_fe{resized.fe_layers}_ai{resized.ai_layers}"
+        return dataclasses.replace(resized, name=name)
+
+    def for_processes(self, world_size: int) -> Recipe:
+        """The recipe as ``world_size`` processes carry it out together.
+
+        The learning rate follows the number of pairs a step where ``rate_pairs`` says so.
+        """
+        if not self.rate_pairs:
+            return self
+        pairs = self.batch_size * world_size
+        rate = self.learning_rate * pairs / self.rate_pairs
+        return dataclasses.replace(self, learning_rate=rate, rate_pairs=0)
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Read a recipe's YAML file.
+def read_recipe(path: Path, world_size: int = 1) -> Recipe:
+    """Read a recipe's YAML file and those it is based on.
+
+    The key ``base`` names another recipe file, relative to this one, whose values hold where this
+    one has none. ``epochs`` and ``epoch_pairs`` may stand in place of ``steps``.
+
+    Args:
+        path: the file.
+        world_size: processes that share an epoch's pairs.
 
     Raises:
         ConfigError: unreadable, an unknown or missing key, a value of the wrong type or range.
     """
-    values = read_yaml(path)
+    values = _read_based(path, ())
+    if "epochs" in values or "epoch_pairs" in values:
+        values["steps"] = _steps(values, world_size, path)
     for key in ("model", "steps"):
         if key not in values:
             raise ConfigError(f"{path}: the key '{key}' is missing")
-    return from_mapping(Recipe, values, str(path))
+    sampling = values.pop(SAMPLING_KEY, None)
+    recipe = from_mapping(Recipe, values, str(path))
+    if sampling is None:
+        return recipe
+    return dataclasses.replace(recipe, sampling=from_mapping(PairSampling, sampling, str(path)))
+
+
+def _read_based(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in above:
+        raise ConfigError(f"{path}: the recipe is based on itself")
+    values = read_yaml(path)
+    base = values.pop(BASE_KEY, None)
+    if base is None:
+        return values
+    merged = _read_based(path.parent / str(base), (*above, path.resolve()))
+    for key, value in values.items():
+        inherited = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(inherited, Mapping):
+            merged[key] = {**inherited, **value}
+        else:
+            merged[key] = value
+    return merged
+
+
+def _steps(values: dict[str, Any], world_size: int, path: Path) -> int:
+    """Optimizer steps of a number of epochs; a last, smaller batch is dropped."""
+    if "steps" in values:
+        raise ConfigError(f"{path}: give either steps, or epochs and epoch_pairs")
+    epochs, pairs = values.pop("epochs", None), values.pop("epoch_pairs", None)
+    batch_size = values.get("batch_size", Recipe.batch_size)
+    numbers = {"epochs": epochs, "epoch_pairs": pairs, "batch_size": batch_size}
+    for key, value in numbers.items():
+        if type(value) is not int or value < 1:
+            raise ConfigError(f"{path}: {key} is {value!r}, but must be a whole number from 1 on")
+    per_epoch = -(-pairs // world_size) // batch_size
+    if per_epoch < 1:
+        raise ConfigError(f"{path}: epoch_pairs is {pairs}, which is less than one batch")
+    return int(epochs * per_epoch)
 
 
 def _check(recipe: Recipe, key: str, holds: bool, rule: str) -> None:

@@ -21,15 +21,16 @@ def center_cells(boxes_cxcywh_norm: Tensor, grid: int) -> Tensor:
     return (boxes_cxcywh_norm[:, :2] * grid).floor().long().clamp(0, grid - 1)
 
 
-def gaussian_label(boxes_cxcywh_norm: Tensor, grid: int) -> Tensor:
+def gaussian_label(boxes_cxcywh_norm: Tensor, grid: int, min_radius: int = 1) -> Tensor:
     """Label of the score map: 1 at the centre's cell, a Gaussian around it (CornerNet, CenterNet).
 
-    The radius follows the box's size as in CenterNet, and is at least one cell: a centre near its
-    cell's edge makes the next cell almost as right.
+    The radius follows the box's size as in CenterNet. It is best at least one cell, as a centre
+    near its cell's edge makes the next cell almost as right; the released code allows 0.
 
     Args:
         boxes_cxcywh_norm: ``(B, 4)`` in units of the search region's side.
         grid: cells along a side.
+        min_radius: smallest radius, cells.
 
     Returns:
         ``(B, grid, grid)`` in [0, 1], rows first.
@@ -39,7 +40,7 @@ def gaussian_label(boxes_cxcywh_norm: Tensor, grid: int) -> Tensor:
     # A box shrunk by r on every side keeps LABEL_OVERLAP of its area: the smallest of CenterNet's
     # three radii for every aspect ratio.
     root = (LABEL_OVERLAP * total).square() + 4 * LABEL_OVERLAP * (1 - LABEL_OVERLAP) * area
-    radius = (root.sqrt() - LABEL_OVERLAP * total).floor().clamp(min=1)  # (B,)
+    radius = (root.sqrt() - LABEL_OVERLAP * total).floor().clamp(min=min_radius)  # (B,)
     cells = torch.arange(grid, device=size.device)
     distance = (cells[None, None, :] - center_cells(boxes_cxcywh_norm, grid)[:, :, None]).float()
     sigma = (2 * radius + 1)[:, None, None] / 6

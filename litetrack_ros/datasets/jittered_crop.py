@@ -1,0 +1,195 @@
+"""A crop around a jittered box, with the box in its coordinates, as the authors' training cuts it.
+
+Differences from the released code, all of less than a grey level or a pixel: brightness is rounded
+to whole grey levels; a frame that is decoded at reduced scale is averaged where theirs is sampled;
+and for models with ``decode: exact`` boxes are measured from the crop's true corner and mirrored
+about the image's true middle (the released code is off by half a pixel in both).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from litetrack_ros.config import ModelConfig
+from litetrack_ros.crop import CropRegion, extract_crop
+from litetrack_ros.datasets.frame_decoding import decode_rgb, image_size, reduction_for
+from litetrack_ros.geometry import FloatArray, xywh_to_cxcywh
+from litetrack_ros.images import Uint8Image
+from litetrack_ros.opencv import cv2
+
+MIN_SIDE_PX = 1
+
+
+class NoCropError(Exception):
+    """A crop that would hold nothing of its image; another pair is to be drawn."""
+
+
+class Draws(Protocol):
+    """Where random numbers come from; NumPy's ``Generator`` is one."""
+
+    def random(self) -> float:
+        """Uniform in [0, 1)."""
+
+    def standard_normal(self) -> float:
+        """Of the normal distribution."""
+
+
+class Jitter(NamedTuple):
+    """How far a crop may be moved (in target sizes) and scaled (as a standard deviation)."""
+
+    center: float
+    scale: float
+
+
+class PairLook(NamedTuple):
+    """What both crops of a pair have in common."""
+
+    grey: bool
+    mirrored: bool
+
+
+def jitter_box(box_xywh: FloatArray, jitter: Jitter, draws: Draws) -> FloatArray:
+    """The box a crop is cut around: log-normal in size, uniform in position.
+
+    Args:
+        box_xywh: the target, ``(4,)``.
+        jitter: how much.
+        draws: two normal and two uniform numbers are taken, also where nothing is jittered.
+    """
+    scale = np.exp(np.array([draws.standard_normal() for _ in range(2)]) * jitter.scale)
+    size = box_xywh[2:] * scale
+    reach = math.sqrt(size[0] * size[1]) * jitter.center
+    shift = np.array([draws.random() for _ in range(2)]) - 0.5
+    center = box_xywh[:2] + 0.5 * box_xywh[2:] + reach * shift
+    return np.concatenate([center - 0.5 * size, size])
+
+
+def jittered_crop(
+    encoded: bytes,
+    box_xywh: npt.NDArray[np.float32],
+    config: ModelConfig,
+    is_template: bool,
+    jitter: Jitter,
+    look: PairLook,
+    draws: Draws,
+    reduced_decode: bool,
+) -> tuple[Uint8Image, npt.NDArray[np.float32]]:
+    """Decode a frame and cut a crop out of it.
+
+    Args:
+        encoded: the frame's file.
+        box_xywh: the target in it, image pixels.
+        config: size, factor and convention of the crop.
+        is_template: whether it is a template or a search region.
+        jitter, look: how it is changed.
+        draws: random numbers.
+        reduced_decode: whether the frame may be decoded at a smaller scale.
+
+    Returns:
+        The crop, ``(S, S, 3)`` uint8 RGB, and the target in it, ``(4,)`` float32 cxcywh in units
+        of the crop's side.
+
+    Raises:
+        NoCropError: the crop has no pixel, or none of its cells lies inside the image.
+        DatasetError: the file is not an image.
+    """
+    width, height = image_size(encoded)
+    box = mirrored_box(box_xywh, width, config) if look.mirrored else box_xywh.astype(np.float64)
+    around = jitter_box(box, jitter, draws)
+    factor = config.template_factor if is_template else config.search_factor
+    size_px = config.template_size if is_template else config.search_size
+    if math.sqrt(around[2] * around[3]) * factor <= MIN_SIDE_PX - 1:
+        raise NoCropError
+    region = CropRegion.around(around, factor, size_px)
+    if not any_cell_inside(region, width, height, config.stride):
+        raise NoCropError
+    reduction = reduction_for(region) if reduced_decode else 1
+    image = decode_rgb(encoded, reduction)
+    if look.mirrored:
+        image = image[:, ::-1]
+    if reduction == 1:
+        if look.grey:
+            image = _grey(image)
+        crop = extract_crop(image, region)
+    else:
+        crop = _extract_reduced(image, region, (width, height))
+        if look.grey:
+            crop = _grey(crop)
+    return np.ascontiguousarray(crop, dtype=np.uint8), box_in_crop(box, region, config)
+
+
+def mirrored_box(
+    box_xywh: npt.NDArray[np.floating], image_width_px: int, config: ModelConfig
+) -> FloatArray:
+    """The box in the mirrored image; ``official`` counts pixel centres, which is one px off."""
+    x, y, w, h = (float(v) for v in box_xywh)
+    last = image_width_px - 1 if config.decode == "official" else image_width_px
+    return np.array([last - (x + w), y, w, h])
+
+
+def box_in_crop(
+    box_xywh: FloatArray, region: CropRegion, config: ModelConfig
+) -> npt.NDArray[np.float32]:
+    """A box as cxcywh in units of the crop's side.
+
+    ``official`` puts the middle of the crop at (size - 1) / 2 and on the jittered box's own centre,
+    ``exact`` measures from the crop's rounded corner.
+    """
+    cxcywh = xywh_to_cxcywh(box_xywh)
+    if config.decode == "exact":
+        return region.image_to_crop_norm(cxcywh).astype(np.float32)
+    size = region.size_px
+    center = (size - 1) / 2 + (cxcywh[:2] - region.center_xy_px) * region.resize_factor
+    both = np.concatenate([center, cxcywh[2:] * region.resize_factor])
+    return (both / size).astype(np.float32)
+
+
+def any_cell_inside(region: CropRegion, width_px: int, height_px: int, stride: int) -> bool:
+    """Whether some cell of the crop shows the image, by the authors' test.
+
+    They resize a mask of the padding, take every 16th pixel of it, and draw another pair where all
+    of those are padding.
+    """
+    for start, length in ((region.x0_px, width_px), (region.y0_px, height_px)):
+        outside = np.ones((1, region.side_px))
+        last = length - 1 if start + region.side_px > length - 1 else length
+        outside[:, max(0, -start) : max(0, last - start)] = 0
+        resized = cv2.resize(outside, (region.size_px, 1))
+        if (resized[0, ::stride] != 0).all():
+            return False
+    return True
+
+
+def adjust_brightness(crop: Uint8Image, reach: float, draws: Draws) -> Uint8Image:
+    """Scale the grey levels by a uniform factor within ``reach`` of 1, clipped at white."""
+    low = max(0.0, 1 - reach)
+    factor = low + (1 + reach - low) * draws.random()
+    return np.asarray(cv2.convertScaleAbs(crop, alpha=factor), dtype=np.uint8)
+
+
+def _grey(image: Uint8Image) -> Uint8Image:
+    grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _extract_reduced(
+    image: Uint8Image, region: CropRegion, full_size: tuple[int, int]
+) -> Uint8Image:
+    """The crop from a frame that was decoded at a smaller scale, zeros outside."""
+    scale_x, scale_y = image.shape[1] / full_size[0], image.shape[0] / full_size[1]
+    step = region.side_px / region.size_px  # image px per crop px
+    # A crop pixel's centre (u + 0.5) lies at x0 + (u + 0.5) * step in the full image.
+    to_image = np.array(
+        [
+            [step * scale_x, 0, (region.x0_px + 0.5 * step) * scale_x - 0.5],
+            [0, step * scale_y, (region.y0_px + 0.5 * step) * scale_y - 0.5],
+        ]
+    )
+    size = (region.size_px, region.size_px)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpAffine(np.ascontiguousarray(image), to_image, size, flags=flags)
+    return np.asarray(warped, dtype=np.uint8)
