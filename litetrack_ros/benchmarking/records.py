@@ -9,7 +9,8 @@ STAGES = ("queue_wait", "conversion", "crop", "model", "decode", "publish", "tot
 COUNTS = ("received", "processed", "replaced", "caught_up", "rejected", "ignored")
 
 
-class PlayedMessage(NamedTuple):
+@dataclass(frozen=True)
+class PlayedMessage:
     """A message to play.
 
     Attributes:

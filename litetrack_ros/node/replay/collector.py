@@ -102,6 +102,17 @@ class Collector:
         names = (*COUNTS, "waiting")
         return {name: int(values[name]) for name in names if name in values}
 
+    @property
+    def waiting(self) -> int:
+        """Published frames after the last complete one."""
+        with self._changed:
+            count = 0
+            for frame in reversed(self._open.values()):
+                if frame.is_complete:
+                    break
+                count += 1
+            return count
+
     def finish(self) -> None:
         """Hand on every frame that is still held."""
         with self._changed:

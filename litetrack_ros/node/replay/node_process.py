@@ -12,7 +12,7 @@ from pathlib import Path
 
 from litetrack_ros.errors import ReplayError
 
-_PROGRAM = "import sys; from litetrack_ros.node.main import main; sys.exit(main())"
+_PROGRAM = "from litetrack_ros.node.main import run_program; run_program()"
 DEFAULT_COMMAND = (sys.executable, "-c", _PROGRAM)
 _END_TIMEOUT_S = 5.0
 _TAIL_LINES = 3

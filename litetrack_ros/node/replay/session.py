@@ -20,6 +20,7 @@ TARGET_ID = "target"
 START_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 30.0
 _DRAIN_TIMEOUT_S = 4.0
+_LAST_ANSWER_TIMEOUT_S = 0.5
 _POLL_S = 0.2
 
 
@@ -70,6 +71,16 @@ class ReplaySession:
         """
         self._player.play_recorded(messages, init)
         self._drain()
+
+    def play_at_rate(self, messages: Iterable[PlayedMessage], init: InitBox | None) -> None:
+        """As :meth:`play_recorded`, but without waiting for the node's final counts.
+
+        Raises:
+            ReplayError: the node died.
+        """
+        self._player.play_recorded(messages, init)
+        self.collector.wait(lambda: self.collector.waiting == 0, _LAST_ANSWER_TIMEOUT_S)
+        self.collector.finish()
 
     def play_lockstep(self, messages: Iterable[PlayedMessage], init: InitBox | None) -> None:
         """Play each message after the last one's answer.
