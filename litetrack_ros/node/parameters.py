@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from litetrack_ros.backends.registry import open_backend
+from litetrack_ros.backends.registry import BACKENDS, open_backend
 from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.node.worker import WorkerSettings
@@ -63,9 +63,30 @@ _MODELS_OWN = "negative: the value stored with the model"
 SPECS: tuple[Spec, ...] = (
     Spec("autostart", True, "configure and activate at start; without it, wait for transitions"),
     Spec("model", _OPENING["model"], "name of a shipped model, or path of a weights file"),
-    Spec("backend", _OPENING["backend"], "what runs the model: torch or onnx"),
-    Spec("device", _OPENING["device"], "where the model runs: cpu, cuda or cuda:N"),
-    Spec("precision", _OPENING["precision"], "arithmetic of the model: fp32, fp16 or bf16"),
+    Spec(
+        "backend",
+        _OPENING["backend"],
+        "what runs the model; auto is onnx where the model was exported, else torch",
+        choices=BACKENDS,
+    ),
+    Spec(
+        "device",
+        _OPENING["device"],
+        "where the model runs: cpu, cuda, cuda:N or auto; with onnx tensorrt and openvino too",
+    ),
+    Spec("precision", _OPENING["precision"], "arithmetic of the model: fp32, fp16, bf16 or int8"),
+    Spec(
+        "allow_fallback",
+        _OPENING["allow_fallback"],
+        "run on the CPU where the device cannot be had, rather than refuse to configure",
+    ),
+    Spec(
+        "threads",
+        _OPENING["threads"],
+        "CPU threads of a model call; 0 is the backend's own choice",
+        0,
+        1024,
+    ),
     Spec("image_transport", "raw", "form of the images", choices=("raw", "compressed")),
     Spec("max_targets", 1, "targets to follow; with 1 a new target replaces the old", 1, 64),
     Spec("ring_frames", 90, "recent images kept for init boxes: number at most", 1, 1000),
@@ -176,6 +197,11 @@ _TRACKER_FIELDS = tuple(
 )
 # Parameters of ROS itself that may stand beside ours in a YAML file.
 _ROS_OWN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
+
+
+def opening_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of ``open_backend`` among the parameters."""
+    return {name: values[name] for name in _OPENING}
 
 
 def tracker_config(values: Mapping[str, Any], own: TrackerConfig) -> TrackerConfig:

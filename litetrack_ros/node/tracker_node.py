@@ -25,7 +25,11 @@ from litetrack_ros.node.frames import FrameRing
 from litetrack_ros.node.inputs import ImageInput, InitInput
 from litetrack_ros.node.notices import NoticeBoard
 from litetrack_ros.node.outputs import WINDOW_S, Outputs
-from litetrack_ros.node.parameters import tracker_config, worker_settings
+from litetrack_ros.node.parameters import (
+    opening_arguments,
+    tracker_config,
+    worker_settings,
+)
 from litetrack_ros.node.selection import InitQueue, InitRequest
 from litetrack_ros.node.silence import no_image_message
 from litetrack_ros.node.worker import TrackingWorker
@@ -166,9 +170,7 @@ class TrackerNode(LifecycleNode):
     # Building and taking apart
 
     def _open_session(self, values: Mapping[str, Any]) -> _Session:
-        backend = self._opener(
-            values["model"], values["backend"], values["device"], values["precision"]
-        )
+        backend = self._opener(**opening_arguments(values))
         tracker_config(values, backend.tracker_config)  # raises if they do not fit together
         _warm_up(backend)
         vision_msgs = None

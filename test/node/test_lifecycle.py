@@ -15,7 +15,7 @@ pytestmark = pytest.mark.ros
 FAULTS = [
     ({"model": "/no/such/model.safetensors"}, "there is no model file '/no/such/model"),
     ({"model": "CORRUPT"}, "cannot read the weights file"),
-    ({"backend": "abacus"}, "there is no backend 'abacus'"),
+    ({"backend": "abacus"}, "parameter backend is 'abacus', but must be one of auto, torch, onnx"),
     ({"device": "cuda"}, "device 'cuda' was asked for"),
     ({"max_targets": 0}, "parameter max_targets must be from 1 to 64"),
     ({"max_targets": 1.5}, "parameter max_targets must be of type int"),

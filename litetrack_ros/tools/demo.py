@@ -1,0 +1,301 @@
+"""``litetrack demo``: the node on real ROS 2 tracks a moving scene; a video and a latency table."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from litetrack_ros.dependencies import require
+from litetrack_ros.errors import MissingDependencyError
+from litetrack_ros.tools.arguments import (
+    Progress,
+    add_model_arguments,
+    describe_backend,
+    open_model,
+)
+from litetrack_ros.tools.tables import add_json_argument, format_table, write_json
+
+if TYPE_CHECKING:
+    from litetrack_ros.geometry import FloatArray
+    from litetrack_ros.images import Uint8Image
+    from litetrack_ros.node.demo import PlayedFrame
+    from litetrack_ros.node.overlay import DrawnBox
+
+HELP = "track a moving scene with the node on real ROS 2, over DDS; writes a video and a table"
+
+_NODE_STAGES = ("queue_wait", "conversion", "crop", "model", "decode", "publish", "total", "age")
+_LIBRARY_STAGES = ("crop", "model", "decode", "total")
+
+
+class Pictures(NamedTuple):
+    """What is played.
+
+    Attributes:
+        images: BGR, in order.
+        total: how many, where known.
+        fps: frames a second.
+        init_box_xywh: the target on the first one.
+        truth: a true box for each, where known.
+    """
+
+    images: Iterator[Uint8Image]
+    total: int | None
+    fps: float
+    init_box_xywh: FloatArray
+    truth: list[FloatArray] | None
+
+
+class Record:
+    """Collects drawn frames and times, from the node or from the library alone.
+
+    Args:
+        video: writes the frames.
+        truth: true boxes, where known.
+    """
+
+    def __init__(self, video: Any, truth: list[FloatArray] | None) -> None:
+        self._video = video
+        self._truth = truth
+        self.times_ms: dict[str, list[float]] = {}
+        self.overlaps: list[float] = []
+        self.frames = 0
+        self.answered = 0
+
+    def add_time(self, stage: str, value_ms: float) -> None:
+        """A duration of a stage."""
+        self.times_ms.setdefault(stage, []).append(value_ms)
+
+    def add_frame(self, image: Uint8Image, boxes: list[DrawnBox] | None, caption: str) -> None:
+        """Draw and write a frame; None says that there was no answer for it."""
+        from litetrack_ros.geometry import overlap
+        from litetrack_ros.node.overlay import draw_overlay
+
+        self._video.write(draw_overlay(image, "bgr", boxes or [], caption))
+        if boxes is not None:
+            self.answered += 1
+        if boxes and self._truth is not None:
+            self.overlaps.append(float(overlap(boxes[0].box_xywh, self._truth[self.frames])))
+        self.frames += 1
+
+    def figures(self) -> dict[str, Any]:
+        """Percentiles by stage, ms; frames; mean overlap with the truth where it is known."""
+        latency = {
+            stage: dict(zip(("p50", "p95", "p99"), np.percentile(values, [50, 95, 99]).tolist()))  # noqa: B905
+            for stage, values in self.times_ms.items()
+        }
+        figures: dict[str, Any] = {
+            "latency_ms": latency,
+            "frames": self.frames,
+            "frames_with_box_array": self.answered,
+        }
+        if self.overlaps:
+            figures["mean_overlap"] = float(np.mean(self.overlaps))
+        return figures
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the verb's parser."""
+    parser.add_argument(
+        "src",
+        nargs="?",
+        metavar="SRC",
+        help="a video, a folder of images or a sequence; without it, a scene drawn here",
+    )
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--init-box",
+        nargs=4,
+        type=float,
+        metavar=("X", "Y", "W", "H"),
+        help="the target in the first frame, px; without it the sequence's ground truth, else the "
+        "middle of the picture",
+    )
+    parser.add_argument(
+        "--frames", type=int, default=300, help="play at most this many (%(default)s)"
+    )
+    parser.add_argument("--fps", type=float, help="pictures a second (the video's own, or 30)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("runs/demo.mp4"),
+        metavar="OUT.mp4",
+        help="the video to write (%(default)s)",
+    )
+    parser.add_argument(
+        "--attach",
+        action="store_true",
+        help="play to a node that runs already, on its topics `image` and `litetrack/...`",
+    )
+    parser.add_argument("--no-ros", action="store_true", help="track with the library alone")
+    add_json_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play, track, and report."""
+    from litetrack_ros.files import make_folder
+    from litetrack_ros.media.writers import writing_video
+
+    make_folder(args.output.parent)
+    with contextlib.ExitStack() as stack:
+        pictures = _open_pictures(args, stack)
+        video = stack.enter_context(writing_video(args.output, pictures.fps))
+        record = Record(video, pictures.truth)
+        reason = "--no-ros was given" if args.no_ros else _why_no_ros()
+        if reason:
+            print(f"Without ROS 2, with the library alone: {reason}", flush=True)
+            _play_to_library(args, pictures, record)
+        else:
+            _play_to_node(args, pictures, record, stack)
+    figures = record.figures()
+    _print_table(figures, bool(reason))
+    write_json(args.json, {"with_ros": not reason, "fps": pictures.fps, **figures})
+    print(f"Video: {args.output.resolve()}")
+    return 0
+
+
+def _why_no_ros() -> str:
+    try:
+        require("rclpy")
+        require("litetrack_ros.msg")
+    except MissingDependencyError as error:
+        return str(error)
+    return ""
+
+
+def _open_pictures(args: argparse.Namespace, stack: contextlib.ExitStack) -> Pictures:
+    from litetrack_ros.media.scene import DrawnScene
+    from litetrack_ros.media.writers import DEFAULT_FPS
+
+    if args.src is None:
+        scene = DrawnScene(frames=args.frames)
+        truth = [scene.box_xywh(index) for index in range(len(scene))]
+        box = truth[0] if args.init_box is None else np.array(args.init_box)
+        images = (image for image, _ in scene)
+        return Pictures(images, len(scene), args.fps or DEFAULT_FPS, box, truth)
+    from litetrack_ros.images import to_bgr8
+    from litetrack_ros.media.sources import open_source
+
+    source = stack.enter_context(open_source(args.src))
+    frames = (to_bgr8(frame.image) for frame in itertools.islice(source, args.frames))
+    first = next(frames)
+    total = None if source.frame_count is None else min(source.frame_count, args.frames)
+    return Pictures(
+        itertools.chain([first], frames),
+        total,
+        args.fps or source.fps or DEFAULT_FPS,
+        _init_box(args, first),
+        None,
+    )
+
+
+def _init_box(args: argparse.Namespace, first: Uint8Image) -> FloatArray:
+    from litetrack_ros.datasets.sequences import GROUND_TRUTH, read_sequence
+
+    if args.init_box is not None:
+        return np.array(args.init_box, dtype=np.float64)
+    if (Path(args.src) / GROUND_TRUTH).is_file():
+        return read_sequence(Path(args.src)).boxes_xywh[0]
+    height, width = first.shape[:2]
+    print("No --init-box: the middle of the first picture is the target.", flush=True)
+    return np.array([0.35 * width, 0.35 * height, 0.3 * width, 0.3 * height])
+
+
+def _play_to_library(args: argparse.Namespace, pictures: Pictures, record: Record) -> None:
+    from litetrack_ros.node.overlay import DrawnBox
+    from litetrack_ros.tracker.tracker import Tracker
+
+    backend = open_model(args)
+    print(f"model: {describe_backend(backend.info)}", flush=True)
+    tracker = Tracker(backend)
+    first = next(pictures.images)
+    result = tracker.init(first, pictures.init_box_xywh)
+    images: Iterator[Uint8Image | None] = itertools.chain([None], pictures.images)
+    with Progress(pictures.total, "tracking") as progress:
+        for image in images:
+            if image is not None:
+                result = tracker.update(image) or result
+                for stage in _LIBRARY_STAGES:
+                    record.add_time(stage, getattr(result.timing, f"{stage}_ms"))
+            box = DrawnBox(result.target_id, result.box_xywh, result.state, result.score)
+            caption = f"library alone, {result.timing.total_ms:.1f} ms"
+            record.add_frame(first if image is None else image, [box], caption)
+            progress.step()
+
+
+def _play_to_node(
+    args: argparse.Namespace, pictures: Pictures, record: Record, stack: contextlib.ExitStack
+) -> None:
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    from litetrack_ros.node.demo import DemoCamera
+    from litetrack_ros.node.replay.node_process import NodeProcess
+
+    namespace, check = "/", _nothing
+    if not args.attach:
+        namespace = f"/litetrack_demo_{os.getpid()}"
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        names = ("model", "backend", "device", "precision")
+        parameters = {name: getattr(args, name) for name in names}
+        node = NodeProcess(parameters, namespace, folder / "node.log")
+        stack.callback(node.end)
+        check = node.check
+    camera = DemoCamera(namespace, check)
+    stack.callback(camera.close)
+    print("Waiting for the tracker node ...", flush=True)
+    camera.wait_ready()
+    print(f"Playing pictures at {pictures.fps:g} Hz over DDS.", flush=True)
+    start_s = time.perf_counter()
+    with Progress(pictures.total, "playing") as progress:
+        for frame in camera.play(pictures.images, pictures.init_box_xywh, pictures.fps):
+            _record_answer(frame, record)
+            progress.step()
+    took_s = time.perf_counter() - start_s
+    last = camera.last_timing
+    received = last.received if last is not None else 0
+    print(
+        f"{record.frames} pictures in {took_s:.1f} s: {record.frames - received} lost on the way, "
+        f"{last.replaced if last is not None else 0} replaced by newer ones, {record.answered} "
+        "with boxes."
+    )
+
+
+def _nothing() -> None:
+    """A node that runs elsewhere cannot be watched."""
+
+
+def _record_answer(frame: PlayedFrame, record: Record) -> None:
+    from litetrack_ros.node.overlay import DrawnBox
+    from litetrack_ros.tracker.state import State
+
+    if frame.boxes is None:
+        record.add_frame(frame.image, None, "no answer: lost or replaced")
+        return
+    record.add_time("picture to box", frame.answer_ms)
+    if frame.timing is not None:
+        for stage in _NODE_STAGES:
+            record.add_time(stage, getattr(frame.timing, f"{stage}_ms"))
+    boxes = [
+        DrawnBox(b.target_id, (b.x, b.y, b.width, b.height), State(b.state), b.score)
+        for b in frame.boxes.boxes
+    ]
+    record.add_frame(frame.image, boxes, f"picture to box {frame.answer_ms:.1f} ms")
+
+
+def _print_table(figures: dict[str, Any], is_library: bool) -> None:
+    rows = [
+        [stage.replace("_", " "), *(f"{values[p]:.2f}" for p in ("p50", "p95", "p99"))]
+        for stage, values in figures["latency_ms"].items()
+    ]
+    title = "library" if is_library else "node"
+    print(format_table([f"{title}, ms", "p50", "p95", "p99"], rows))
+    if "mean_overlap" in figures:
+        print(f"mean overlap with the true box: {figures['mean_overlap']:.3f}")
