@@ -59,6 +59,13 @@ def stage_durations(rows: Rows) -> dict[str, FloatArray]:
     return {TRANSPORT: transport, **{stage: rows.stages_ms[stage] for stage in STAGES}}
 
 
+def stage_figure_names(measured: Measured) -> set[str]:
+    """Names of the figures of the latency and its stages."""
+    summary = summarise_durations(measured.rows.latency_ms)
+    stages = ("latency", *stage_durations(measured.rows))
+    return {name for stage in stages for name in _named(stage, summary)}
+
+
 def player_jitter_ms(rows: Rows) -> Summary:
     """How much later than planned frames were published, ms."""
     return summarise_durations(1e3 * np.abs(rows.published_s - rows.planned_s))

@@ -18,7 +18,7 @@ _PRECISION = 1.04  # ratio of the rates between which the peak lies in the end
 def search_peak_rate(
     missed_at: Callable[[float], float], first_rate_hz: float = _FIRST_RATE_HZ
 ) -> float:
-    """The highest rate at which at most :data:`MAX_MISSED` is missed, found by doubling and halving.
+    """The highest rate at which at most :data:`MAX_MISSED` is missed: doubled, then bisected.
 
     Args:
         missed_at: plays at a rate in Hz and returns the share of frames missed.

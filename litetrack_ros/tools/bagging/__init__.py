@@ -1,0 +1,1 @@
+"""What ``litetrack bag`` does: inputs, the replay, results."""
