@@ -3,7 +3,8 @@
 The paper shows the mean attention between all template tokens and the search tokens of a
 one-stream encoder. In an asynchronous-interaction layer only the search tokens ask, so that the
 picture here is of their side: the attention a search token pays to the template's tokens, each
-weighted by how much of its cell the target's box covers, averaged over the heads.
+weighted by how much of its cell the target's box covers, averaged over the heads. A model may set
+the target apart by more of that attention than its surroundings pay, or by less.
 """
 
 from __future__ import annotations

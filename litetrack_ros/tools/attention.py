@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from litetrack_ros.dependencies import require
-from litetrack_ros.errors import MediaError
+from litetrack_ros.errors import BackendError, MediaError
 from litetrack_ros.tools.arguments import (
     add_init_box_argument,
     add_model_argument,
@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Track up to the frame, compute the attention there, draw it."""
     require("torch")
     require("safetensors")
+    from litetrack_ros.backends.onnx_files import is_graph
     from litetrack_ros.backends.registry import find_model
     from litetrack_ros.backends.torch_backend import TorchBackend
     from litetrack_ros.media.sources import open_source
@@ -62,7 +63,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.frame < 1:
         raise MediaError(f"--frame is {args.frame}, but the search starts in frame 1")
-    weights = load_weights(find_model(args.model))
+    path = find_model(args.model)
+    if is_graph(path):
+        raise BackendError(f"{path} is an exported graph, which hides its layers; give the weights")
+    weights = load_weights(path)
     layers = args.layer or interaction_layers(weights.model_config)
     for layer in layers:
         check_layer(weights.model_config, layer)

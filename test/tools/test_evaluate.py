@@ -68,3 +68,15 @@ def test_bad_input_writes_nothing(
     assert main(["evaluate", str(square_sequence), *model, *outputs, *arguments]) == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_default_model_follows_a_real_target(tmp_path: Path, sequences_dir: Path):
+    """Every default: the command with nothing but a recorded sequence."""
+    pytest.importorskip("torch")
+    report = tmp_path / "report.json"
+    assert (
+        main(["evaluate", str(sequences_dir / "davis_scooter_black"), "--json", str(report)]) == 0
+    )
+    figures = json.loads(report.read_text())
+    assert figures["frames_scored"] == 42
+    assert figures["mean_over_sequences"]["ao"] > 0.5  # a target that is lost half-way scores less
