@@ -28,7 +28,8 @@ class InsideCue(nn.Module):
 
     def __init__(self, embed_dim: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(embed_dim))
+        # From zero it would have to be found first that the target is marked at all.
+        self.weight = nn.Parameter(torch.randn(embed_dim))
 
     def cue(self, boxes_xyxy_norm: Tensor, grid: int) -> tuple[Tensor | None, Tensor | None]:
         """Boxes ``(B, 4)`` in units of the crop's side to None and ``(B, grid * grid, C)``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -30,6 +32,8 @@ class Encoder(nn.Module):
             Block(config, drop_path_rate * index / last) for index in range(config.depth)
         )
         self.apply(_init_weights)
+        for block in self.blocks:
+            cast(Block, block).attn.init_as_similarity()
         for embedding in (self.pos_embed_z, self.pos_embed_x):
             nn.init.trunc_normal_(embedding, std=0.02)
 

@@ -26,6 +26,16 @@ class Attention(nn.Module):
         self.v_bias = nn.Parameter(torch.zeros(dim))
         self.proj = nn.Linear(dim, dim)
 
+    def init_as_similarity(self) -> None:
+        """Start with queries and keys alike, so that tokens attend to what looks like them.
+
+        A network without pretrained weights then compares the search region with the template from
+        the first step on; from random queries and keys it first learns to do without the template.
+        """
+        rotation = nn.init.orthogonal_(torch.empty_like(self.proj.weight))
+        with torch.no_grad():
+            self.qkv.weight[: 2 * len(rotation)] = torch.cat([rotation, rotation])
+
     def queries(self, x: Tensor) -> Tensor:
         """Tokens ``(B, N, C)`` to queries ``(B, heads, N, C / heads)``, not yet scaled."""
         return self._split(F.linear(x, self.qkv.weight[: x.shape[-1]], self.q_bias))
