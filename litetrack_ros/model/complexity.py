@@ -64,7 +64,7 @@ def count(config: ModelConfig) -> Complexity:
     # Our trained form computes keys and values alone; the authors' also a query and a projection.
     further = layers * tokens * dim * 2 * dim
     parameters = sum(p.numel() for p in model.parameters())
-    if config.decode == "official" and config.stem == "patch16":
+    if config.target_cue == "token" and config.stem == "patch16":
         parameters += _UNUSED_PARAMETERS
     return Complexity(
         parameters=parameters,
