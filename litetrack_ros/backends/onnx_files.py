@@ -125,6 +125,13 @@ def model_name(path: Path) -> str:
     return name
 
 
+def graph_precision(path: Path) -> str:
+    """The precision in a graph's file name."""
+    base = path.name.removesuffix(_SUFFIXES["template"]).removesuffix(_SUFFIXES["search"])
+    precision = base.rpartition(".")[2]
+    return precision if precision in PRECISIONS else "fp32"
+
+
 def is_graph(path: Path) -> bool:
     """Whether a file's name is that of an exported graph."""
     return path.name.endswith(tuple(_SUFFIXES.values()))

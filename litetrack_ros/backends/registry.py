@@ -10,6 +10,7 @@ from litetrack_ros.backends.onnx_files import (
     PRECISIONS,
     OnnxPaths,
     file_sha256,
+    graph_precision,
     is_graph,
     model_name,
     read_metadata,
@@ -92,12 +93,15 @@ def find_onnx(path: Path, precision: str) -> OnnxPaths:
 
     Args:
         path: its weights file or one of its graphs.
-        precision: one of :data:`~litetrack_ros.backends.onnx_files.PRECISIONS`.
+        precision: one of :data:`~litetrack_ros.backends.onnx_files.PRECISIONS`; a graph that is
+            named itself keeps its own.
 
     Raises:
         BackendError: no such precision.
         WeightsError: not exported, or exported from other weights than those beside it.
     """
+    if is_graph(path):
+        precision = graph_precision(path)
     if precision not in PRECISIONS:
         raise BackendError(
             f"the onnx backend has no precision '{precision}'; use {', '.join(PRECISIONS)}"

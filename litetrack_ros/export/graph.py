@@ -7,7 +7,8 @@ precisions is where we put it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from litetrack_ros.dependencies import require
 onnx = require("onnx")
 
 Array = npt.NDArray[Any]
+
+SENSITIVE = "sensitive"  # the note on nodes that int8 must leave in fp32
 
 
 class GraphBuilder:
@@ -37,6 +40,7 @@ class GraphBuilder:
         self.initializers: list[Any] = []
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._counts: dict[str, int] = {}
+        self._note = ""
 
     def input(self, name: str, dtype: npt.DTypeLike, shape: Sequence[int | str]) -> None:
         """Declare an input; a dimension given by name is free."""
@@ -67,8 +71,17 @@ class GraphBuilder:
         """Add an operator with several outputs and return their names."""
         name = self._unique(op.lower())
         names = [name] if outputs == 1 else [f"{name}_{k}" for k in range(outputs)]
-        self.nodes.append(onnx.helper.make_node(op, inputs, names, name=name, **attributes))
+        self.nodes.append(
+            onnx.helper.make_node(op, inputs, names, name, doc_string=self._note, **attributes)
+        )
         return names
+
+    @contextlib.contextmanager
+    def sensitive(self) -> Iterator[None]:
+        """Mark the nodes added meanwhile as :data:`SENSITIVE`."""
+        self._note = SENSITIVE
+        yield
+        self._note = ""
 
     def reshape(self, value: str, *shape: int) -> str:
         """Reshape; -1 is the one free dimension, 0 keeps the input's."""

@@ -53,7 +53,8 @@ class HeadLowering:
         window = self.lower.model.window.numpy().astype(np.float32)
         response = g.node("Mul", score, g.constant(window, "window"))
         peak = g.node("ArgMax", response, axis=1, keepdims=1)  # (B, 1)
-        offset, size_logits = self._at_peak(x, peak)
+        with g.sensitive():  # they cost little, and are read to a fraction of a cell
+            offset, size_logits = self._at_peak(x, peak)
         columns, rows = np.meshgrid(np.arange(grid), np.arange(grid))
         cells = np.stack([columns, rows], axis=-1).reshape(-1, 2).astype(np.float32)
         cell = g.reshape(g.node("Gather", g.constant(cells, "cells"), peak, axis=0), -1, 2)
@@ -74,7 +75,8 @@ class HeadLowering:
         *middle, last = self._branches["ctr"]
         for conv in middle:
             value = g.node("Relu", self.lower.conv(conv.weight, _bias(conv), value, pad=1))
-        logits = self.lower.conv(last.weight, _bias(last), value)
+        with g.sensitive():
+            logits = self.lower.conv(last.weight, _bias(last), value)
         return self.lower.raised(g.reshape(logits, -1, grid * grid))
 
     def _at_peak(self, x: str, peak: str) -> tuple[str, str]:

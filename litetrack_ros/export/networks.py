@@ -68,8 +68,14 @@ def search_graph(
     opset: int,
     dtype: FloatType,
     targets: int | str,
+    winograd: bool,
 ) -> Any:
-    """The graph of :meth:`FusedLiteTrack.forward`; arguments as :func:`template_graph`."""
+    """The graph of :meth:`FusedLiteTrack.forward`.
+
+    Args:
+        model, metadata, opset, dtype, targets: as for :func:`template_graph`.
+        winograd: use Winograd's form of a convolution where it pays.
+    """
     config = model.config
     size, grid = config.search_size, config.search_grid
     graph = GraphBuilder("litetrack_search", opset)
@@ -85,7 +91,7 @@ def search_graph(
         contexts = zip(lower.per_layer(KEYS), lower.per_layer(VALUES), strict=True)
         for layer, context in zip(model.interaction_layers, contexts, strict=True):
             x = lower.layer(layer, x, grid * grid, context)
-    result, scores = HeadLowering(lower, winograd=dtype == "float32").decode(x)
+    result, scores = HeadLowering(lower, winograd).decode(x)
     graph.output(result, RESULT, np.float32, (targets, 6))
     graph.output(scores, SCORES, np.float32, (targets, grid * grid))
     return graph.model(metadata)

@@ -11,7 +11,13 @@ import pytest
 from saved_models import save_small
 
 from litetrack_ros.backends.onnx_backend import OnnxBackend
-from litetrack_ros.backends.onnx_files import OnnxPaths, is_graph, model_name, read_metadata
+from litetrack_ros.backends.onnx_files import (
+    OnnxPaths,
+    graph_precision,
+    is_graph,
+    model_name,
+    read_metadata,
+)
 from litetrack_ros.errors import WeightsError
 from litetrack_ros.export.onnx_export import export_onnx
 
@@ -108,15 +114,16 @@ def test_a_graph_cut_at_a_field_is_refused(exported: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("file", "name", "graph"),
+    ("file", "name", "graph", "precision"),
     [
-        ("litetrack_nano.safetensors", "litetrack_nano", False),
-        ("litetrack_nano.search.onnx", "litetrack_nano", True),
-        ("litetrack_nano.fp16.template.onnx", "litetrack_nano", True),
-        ("my.model.int8.search.onnx", "my.model", True),
-        ("other.onnx", "other.onnx", False),
+        ("litetrack_nano.safetensors", "litetrack_nano", False, "fp32"),
+        ("litetrack_nano.search.onnx", "litetrack_nano", True, "fp32"),
+        ("litetrack_nano.fp16.template.onnx", "litetrack_nano", True, "fp16"),
+        ("my.model.int8.search.onnx", "my.model", True, "int8"),
+        ("other.onnx", "other.onnx", False, "fp32"),
     ],
 )
-def test_names(file: str, name: str, graph: bool):
+def test_names(file: str, name: str, graph: bool, precision: str):
     assert model_name(Path(file)) == name
     assert is_graph(Path(file)) == graph
+    assert graph_precision(Path(file)) == precision
