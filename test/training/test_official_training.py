@@ -7,6 +7,7 @@ of ``reference_model`` (B4, two pairs, batch norm in training, drop path 0) and 
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_step_of_b4_and_its_gradients(recorded: dict[str, np.ndarray], recipe: R
     network = TrainedNetwork(_b4_without_token(), freeze_stem=False).train()
     templates, searches = (
         torch.from_numpy(np.stack([reference_crop(size, seed) for seed in seeds]))
-        for size, seeds in ((128, (1, 4)), (256, (2, 3)))
+        for size, seeds in ((128, (1, 4)), (256, (5, 6)))
     )
     boxes = _cxcywh(recorded["boxes_xywh"])
     batch = PairBatch(
@@ -111,24 +112,29 @@ def test_step_of_b4_and_its_gradients(recorded: dict[str, np.ndarray], recipe: R
     for name, value in wanted.items():
         assert float(getattr(report, name).detach()) == pytest.approx(value, rel=1e-5), name
     report.total.backward()
-    worst: dict[str, float] = {}
     gradients = {name: p.grad for name, p in network.model.named_parameters()}
     for name, norm, sample in zip(
-        recorded["grad_names"], recorded["grad_norms"], recorded["grad_samples"], strict=True
+        map(str, recorded["grad_names"]),
+        recorded["grad_norms"],
+        recorded["grad_samples"],
+        strict=True,
     ):
         if name.startswith("target_token"):
             assert norm == 0
             continue
-        gradient = gradients[str(name)]
+        gradient = gradients.pop(name)
         assert gradient is not None, name
-        flat = gradient.flatten().numpy()
+        flat = gradient.flatten().double().numpy()
+        if re.fullmatch(r"box_head\.conv[1-4]_\w+\.0\.bias", name):
+            # A bias in front of batch norm has no effect: what is left is rounding.
+            assert max(norm, np.linalg.norm(flat)) < 1e-5, name
+            continue
+        assert np.linalg.norm(flat) == pytest.approx(norm, rel=1e-5), name
         picked = np.linspace(0, len(flat) - 1, 16).round().astype(int)
-        scale = max(float(norm) / np.sqrt(len(flat)), 1e-6)
-        worst[str(name)] = float(np.abs(flat[picked] - sample).max()) / scale
-        assert np.linalg.norm(flat) == pytest.approx(norm, rel=1e-5, abs=1e-6), name
-    assert set(worst) == set(gradients)
-    print(max(worst.values()))
-    assert max(worst.values()) < 1e-4, max(worst, key=worst.__getitem__)
+        np.testing.assert_allclose(
+            flat[picked], sample, atol=3e-5 * np.abs(flat).max(), err_msg=name
+        )
+    assert not gradients
 
 
 LOSSES = {"total": "loss", "giou": "giou", "l1": "l1", "focal": "location"}
