@@ -109,6 +109,8 @@ def imports_of(module: str, path: Path) -> Iterator[Import]:
                 name = f"{origin}.{alias.name}" if origin == PACKAGE else origin
                 yield Import(module, node.lineno, name, late)
         inside = late or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        # Imports for annotations only are never carried out.
+        inside = inside or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
         for child in ast.iter_child_nodes(node):
             yield from visit(child, inside)
 
@@ -227,6 +229,7 @@ def test_messages_import_beside_the_source_tree(root: Path):
         ("from ..node import x", [("litetrack_ros.node", False)]),
         ("from litetrack_ros import node", [("litetrack_ros.node", False)]),
         ("from .. import node", [("litetrack_ros.node", False)]),
+        ("if TYPE_CHECKING:\n  import rclpy", [("rclpy", True)]),
         ("try:\n  import torch\nexcept ImportError:\n  pass", [("torch", False)]),
     ],
 )
