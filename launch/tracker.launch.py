@@ -1,4 +1,4 @@
-"""Starts the tracker node: `ros2 launch litetrack_ros tracker.launch.py image:=/camera/image_raw`."""
+"""The tracker node: `ros2 launch litetrack_ros tracker.launch.py image:=/camera/image_raw`."""
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction

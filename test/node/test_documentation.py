@@ -83,7 +83,7 @@ def test_the_document_lists_every_topic_and_service(
     }
     listed = {f"/{name.lstrip('/')}": kind for name, kind in listed.items()}
     ros_own = re.compile(r"/(rosout|parameter_events|clock)$|parameter|type_desc|transition|state")
-    deadline_s = time.monotonic() + 10.0  # the graph takes a moment to know the node itself
+    deadline_s = time.monotonic() + 30.0  # the graph takes a moment to know the node itself
     found: dict[str, str] = {}
     while found != listed and time.monotonic() < deadline_s:
         time.sleep(0.05)
