@@ -7,6 +7,7 @@ fixed number of crop pixels. Training and tracking use this one function, with o
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,9 +84,38 @@ def extract_crop(image: Image, region: CropRegion) -> Image:
     left, top = max(0, -x0), max(0, -y0)
     right, bottom = max(x0 + side - width + 1, 0), max(y0 + side - height + 1, 0)
     inside = image[y0 + top : max(y0 + side - bottom, 0), x0 + left : max(x0 + side - right, 0)]
-    if left or top or right or bottom:
-        square = np.zeros((side, side, *image.shape[2:]), dtype=image.dtype)
-        square[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-    else:
-        square = inside
+    padded = left or top or right or bottom
+    square = _canvas.place(inside, side, left, top) if padded else inside
     return np.asarray(cv2.resize(square, (region.size_px, region.size_px)))
+
+
+class _Canvas(threading.local):
+    """A square of zeros, kept for each thread, in which the inside of a region is placed.
+
+    A new array for every crop would cost more than the crop: a large region's zeros are fresh pages
+    of memory each time. Here only what the last crop left behind is cleared.
+    """
+
+    def __init__(self) -> None:
+        self._memory = np.zeros(0, dtype=np.uint8)
+        self._used: Image | None = None
+
+    def place(self, inside: Image, side_px: int, left_px: int, top_px: int) -> Image:
+        """A ``(side_px, side_px[, channels])`` view, valid until the thread's next call."""
+        shape = (side_px, side_px, *inside.shape[2:])
+        size = math.prod(shape) * inside.dtype.itemsize
+        if self._used is not None:
+            self._used[...] = 0
+        if self._memory.size < size:
+            self._memory = np.zeros(size, dtype=np.uint8)
+        square: Image = self._memory[:size].view(inside.dtype).reshape(shape)
+        height, width = inside.shape[:2]
+        self._used = square[top_px : top_px + height, left_px : left_px + width]
+        self._used[...] = inside
+        if size > _KEPT_BYTES:
+            self._memory, self._used = np.zeros(0, dtype=np.uint8), None
+        return square
+
+
+_KEPT_BYTES = 128 << 20  # larger squares, of regions far beyond the image, are given back
+_canvas = _Canvas()
