@@ -54,8 +54,8 @@ class PairSampling:
             is shrunk at least as much anyway.
     """
 
-    train: str
-    validation: str
+    train: str = "lasot_train got10k_vottrain coco2017_train trackingnet"
+    validation: str = "got10k_votval"
     max_gap: int = 200
     template_center_jitter: float = 0.0
     template_scale_jitter: float = 0.0

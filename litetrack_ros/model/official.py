@@ -45,9 +45,25 @@ def read_official(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: not a PyTorch checkpoint, damaged, or without a ``net`` of tensors.
     """
+    content = read_checkpoint(path)
+    net = content.get("net") if isinstance(content, Mapping) else None
+    if not isinstance(net, Mapping) or not net:
+        raise WeightsError(f"{path} holds no 'net', so it is not a LiteTrack checkpoint")
+    for key, value in net.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise WeightsError(f"{path}: 'net' holds {key!r}, which is not a tensor")
+    return dict(net)
+
+
+def read_checkpoint(path: Path) -> Any:
+    """What ``torch.save`` wrote into a file; classes other than tensors become inert stubs.
+
+    Raises:
+        WeightsError: not a PyTorch checkpoint, or damaged.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
-            content = _RestrictedUnpickler.load_from(archive)
+            return _RestrictedUnpickler.load_from(archive)
     except zipfile.BadZipFile as error:
         raise WeightsError(
             f"{path} is no checkpoint this package reads ({error}); it must be a file that "
@@ -57,13 +73,6 @@ def read_official(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"cannot read the checkpoint {path}: {error}") from error
     except (pickle.UnpicklingError, ValueError, TypeError, AttributeError, IndexError) as error:
         raise WeightsError(f"the checkpoint {path} is damaged or hostile: {error}") from error
-    net = content.get("net") if isinstance(content, Mapping) else None
-    if not isinstance(net, Mapping) or not net:
-        raise WeightsError(f"{path} holds no 'net', so it is not a LiteTrack checkpoint")
-    for key, value in net.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise WeightsError(f"{path}: 'net' holds {key!r}, which is not a tensor")
-    return dict(net)
 
 
 def build_official(config: ModelConfig, state: Mapping[str, Tensor], origin: str) -> LiteTrack:

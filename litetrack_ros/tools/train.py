@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from pathlib import Path
 
 HELP = "train a model by a recipe"
@@ -14,13 +15,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, help="a recipe, such as config/train_nano.yaml")
     parser.add_argument(
         "--data",
-        type=Path,
         nargs="+",
         required=True,
         metavar="DIR",
-        help="folders with photos/, cutouts/ and clips/ to make pairs from",
+        help="folders with photos/, cutouts/ and clips/ to make pairs from; or, for a recipe with "
+        "'sampling', the folder that holds the data sets, or NAME=DIR for each",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the run's folder")
+    parser.add_argument(
+        "--init-from",
+        type=Path,
+        metavar="FILE",
+        help="start a new run from a pretrained encoder (CAE, MAE, timm's ViT) or a trained "
+        "LiteTrack with at least as many layers",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
     parser.add_argument(
@@ -46,17 +54,21 @@ def run(args: argparse.Namespace) -> int:
         require(package)
     import torch
 
-    from litetrack_ros.datasets.synthetic import SyntheticPairs
+    from litetrack_ros.training.init_from import initial_tensors
     from litetrack_ros.training.loop import RunOptions, train
     from litetrack_ros.training.recipe import read_recipe
+    from litetrack_ros.training.sources import pair_sources
 
     torch.set_num_threads(args.threads)
-    recipe = read_recipe(args.recipe)
-    parts = {
-        split: SyntheticPairs(args.data, recipe.model_config(), recipe.seed, split=split)
-        for split in ("train", "validation")
-    }
-    options = RunOptions(args.device, args.workers, args.resume, args.max_minutes)
-    done = train(recipe, parts["train"], parts["validation"], args.out, options)
+    recipe = read_recipe(args.recipe, int(os.environ.get("WORLD_SIZE", "1")))
+    sources = pair_sources(recipe, args.data)
+    initial = None
+    if args.init_from is not None and not args.resume:
+        found = initial_tensors(args.init_from, recipe.model_config())
+        for line in found.report:
+            logging.info("%s", line)
+        initial = found.tensors
+    options = RunOptions(args.device, args.workers, args.resume, args.max_minutes, initial)
+    done = train(recipe, sources.train, sources.validation, args.out, options)
     print(f"{done} of {recipe.steps} steps done; the model is {args.out / 'latest.safetensors'}")
     return 0

@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import ConfigError
-from litetrack_ros.model.checkpoint import load_state
 from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.model.stem import EfficientNetLite0Stem
 from litetrack_ros.training import checkpoints
@@ -52,7 +51,7 @@ class RunOptions:
         workers: processes that make pairs; 0 makes them between the steps.
         resume: go on from the state in the run's folder.
         max_minutes: stop after this time, to be resumed; None is no limit.
-        initial: tensors a new run starts from, all of the model's; None starts afresh.
+        initial: tensors that a new run starts from, by the model's keys.
     """
 
     device: str = "cpu"
@@ -68,7 +67,7 @@ class Trainer:
     Args:
         recipe: how to train.
         group: this process and its device.
-        initial: tensors to start from, all of the model's; None starts afresh.
+        initial: tensors to start from, by the model's keys; the others start afresh.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class Trainer:
             bias = model.box_head.get_parameter("conv5_ctr.bias")
             torch.nn.init.constant_(bias, SCORE_PRIOR_LOGIT)
         if initial is not None:
-            load_state(model, initial, "the initial weights")
+            model.load_state_dict({**model.state_dict(), **initial})
         self.features = frozen_features(model, recipe, group.device)
         self.network = TrainedNetwork(model, recipe.stem == "frozen").to(group.device).train()
         self.wrapped = group.wrap(self.network)

@@ -1,0 +1,145 @@
+"""Starting from CAE's, MAE's and timm's layouts, and from a larger LiteTrack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from litetrack_ros.config import ModelConfig, TrackerConfig
+from litetrack_ros.errors import WeightsError
+from litetrack_ros.model.checkpoint import save_weights
+from litetrack_ros.model.litetrack import LiteTrack
+from litetrack_ros.training.init_from import initial_tensors
+
+DIM, LAYERS = 32, 4
+CONFIG = ModelConfig(
+    name="small", embed_dim=DIM, num_heads=2, fe_layers=1, ai_layers=2, head_channels=8
+)
+
+
+def _vit(scale: str | None = None, separate_bias: bool = False) -> dict[str, Tensor]:
+    """A ViT's state dict with random values."""
+    generator = torch.Generator().manual_seed(0)
+
+    def random(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator) * 0.2
+
+    state = {
+        "cls_token": random(1, 1, DIM),
+        "pos_embed": random(1, 197, DIM),
+        "patch_embed.proj.weight": random(DIM, 3, 16, 16),
+        "patch_embed.proj.bias": random(DIM),
+        "norm.weight": random(DIM),
+    }
+    for k in range(LAYERS):
+        block = f"blocks.{k}."
+        for norm in ("norm1", "norm2"):
+            state |= {f"{block}{norm}.weight": random(DIM), f"{block}{norm}.bias": random(DIM)}
+        for name, rows, columns in (
+            ("attn.proj", DIM, DIM),
+            ("mlp.fc1", 4 * DIM, DIM),
+            ("mlp.fc2", DIM, 4 * DIM),
+        ):
+            state |= {f"{block}{name}.weight": random(rows, columns)}
+            state |= {f"{block}{name}.bias": random(rows)}
+        state[f"{block}attn.qkv.weight"] = random(3 * DIM, DIM)
+        if separate_bias:
+            state |= {f"{block}attn.q_bias": random(DIM), f"{block}attn.v_bias": random(DIM)}
+        else:
+            state[f"{block}attn.qkv.bias"] = random(3 * DIM)
+        if scale == "timm":
+            state |= {f"{block}ls1.gamma": random(DIM), f"{block}ls2.gamma": random(DIM)}
+        elif scale == "cae":
+            state |= {f"{block}gamma_1": random(DIM), f"{block}gamma_2": random(DIM)}
+    return state
+
+
+def _vit_layer(
+    state: dict[str, Tensor], k: int, x: Tensor, scales: tuple[Tensor, Tensor]
+) -> Tensor:
+    """A plain ViT layer with its key bias."""
+    p = {
+        n.removeprefix(f"blocks.{k}."): v for n, v in state.items() if n.startswith(f"blocks.{k}.")
+    }
+    normed = F.layer_norm(x, (DIM,), p["norm1.weight"], p["norm1.bias"], 1e-6)
+    qkv = F.linear(normed, p["attn.qkv.weight"], p["attn.qkv.bias"])
+    q, key, v = qkv.unflatten(-1, (3, 2, DIM // 2)).permute(2, 0, 3, 1, 4)
+    mixed = F.scaled_dot_product_attention(q, key, v).transpose(1, 2).flatten(2)
+    x = x + scales[0] * F.linear(mixed, p["attn.proj.weight"], p["attn.proj.bias"])
+    normed = F.layer_norm(x, (DIM,), p["norm2.weight"], p["norm2.bias"], 1e-6)
+    hidden = F.gelu(F.linear(normed, p["mlp.fc1.weight"], p["mlp.fc1.bias"]))
+    return x + scales[1] * F.linear(hidden, p["mlp.fc2.weight"], p["mlp.fc2.bias"])
+
+
+@pytest.mark.parametrize("layout", ["mae", "timm", "timm_safetensors"])
+def test_a_pruned_vit_computes_what_its_first_layers_do(tmp_path: Path, layout: str) -> None:
+    """Dropping the key bias is exact, and a missing layer scale is 1."""
+    state = _vit("timm" if layout.startswith("timm") else None)
+    path = tmp_path / ("vit.safetensors" if "safe" in layout else "vit.pth")
+    if "safe" in layout:
+        save_file(state, path)
+    else:
+        torch.save({"model": state} if layout == "mae" else state, path)
+    found = initial_tensors(path, CONFIG)
+    model = LiteTrack(CONFIG)
+    model.load_state_dict({**model.state_dict(), **found.tensors})
+    x = torch.randn(2, 10, DIM, generator=torch.Generator().manual_seed(1))
+    ours, theirs = x, x
+    for k, block in enumerate(model.backbone.blocks):
+        scales = tuple(state.get(f"blocks.{k}.ls{n}.gamma", torch.ones(DIM)) for n in (1, 2))
+        ours, theirs = block(ours), _vit_layer(state, k, theirs, scales)
+    torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-5)
+
+
+def test_cae_layout_and_report(tmp_path: Path) -> None:
+    state = {f"encoder.{k}": v for k, v in _vit("cae", separate_bias=True).items()}
+    state["decoder.blocks.0.norm1.weight"] = torch.zeros(DIM)
+    torch.save({"model": state}, tmp_path / "cae_base.pth")
+    found = initial_tensors(tmp_path / "cae_base.pth", CONFIG)
+    for name in ("attn.q_bias", "gamma_2", "attn.qkv.weight"):
+        torch.testing.assert_close(
+            found.tensors[f"backbone.blocks.2.{name}"], state[f"encoder.blocks.2.{name}"]
+        )
+    report = dict(line.split(": ", 1) for line in found.report)
+    assert report["backbone.blocks.0.gamma_1"] == "loaded"
+    assert report["backbone.pos_embed_z"] == "resized from 197 to 64 positions"
+    assert report["backbone.pos_embed_x"] == "resized from 197 to 256 positions"
+    assert report["box_head.conv1_ctr.0.weight"] == "left fresh"
+    assert report["target_token_embed.fc1.weight"] == "left fresh"
+    wanted = {k for k in LiteTrack(CONFIG).state_dict() if "num_batches" not in k}
+    assert set(report) == wanted | {"not used of cae_base.pth"}
+    patches = state["encoder.pos_embed"][:, 1:].transpose(1, 2).unflatten(2, (14, 14))
+    resized = F.interpolate(patches, size=(8, 8), mode="bicubic", align_corners=False)
+    torch.testing.assert_close(
+        found.tensors["backbone.pos_embed_z"], resized.flatten(2).transpose(1, 2)
+    )
+
+
+def test_a_trained_model_with_more_layers(tmp_path: Path) -> None:
+    import dataclasses
+
+    large = LiteTrack(dataclasses.replace(CONFIG, fe_layers=3))
+    path = tmp_path / "large.safetensors"
+    save_weights(path, large, TrackerConfig())
+    found = initial_tensors(path, CONFIG)
+    assert all(line.endswith("loaded") for line in found.report[:-1])
+    for key, value in large.state_dict().items():
+        if key in found.tensors:
+            torch.testing.assert_close(found.tensors[key], value)
+    assert "backbone.blocks.3.norm1.weight" not in found.tensors
+
+
+def test_foreign_files(tmp_path: Path) -> None:
+    torch.save({"model": {"conv.weight": torch.zeros(3)}}, tmp_path / "other.pth")
+    with pytest.raises(WeightsError, match="no layer that fits"):
+        initial_tensors(tmp_path / "other.pth", CONFIG)
+    torch.save([1], tmp_path / "list.pth")
+    with pytest.raises(WeightsError, match="no state dict"):
+        initial_tensors(tmp_path / "list.pth", CONFIG)
+    with pytest.raises(WeightsError, match="cannot read"):
+        initial_tensors(tmp_path / "absent.safetensors", CONFIG)
