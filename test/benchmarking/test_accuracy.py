@@ -64,7 +64,7 @@ def test_a_missed_frame_leaves_the_box_before_it(tmp_path: Path) -> None:
 def test_streaming_accuracy_falls_as_the_delay_grows(tmp_path: Path) -> None:
     scores = [
         score(*_perfect(60, delay_s, tmp_path), 0, INIT).streaming.ao
-        for delay_s in (0.0, 0.05, 0.15, 0.25, 0.55, 2.0, 100.0)
+        for delay_s in (0.0, 0.05, 0.15, 0.25, 0.55, 0.85)
     ]
     assert scores[0] == 1.0
     assert all(a > b for a, b in itertools.pairwise(scores))
