@@ -34,11 +34,13 @@ class MovingObject:
         indices: of the frames that show it whole.
         masks: ``(H, W)`` uint8 0 or 255, one for each of them.
         boxes_xywh: the masks' tight boxes.
+        is_several: whether it began where objects met.
     """
 
     indices: list[int] = field(default_factory=list)
     masks: list[Uint8Image] = field(default_factory=list)
     boxes_xywh: list[FloatArray] = field(default_factory=list)
+    is_several: bool = False
 
     def way(self) -> float:
         """The farthest it gets from its first place, in units of its size."""
@@ -66,7 +68,7 @@ def find_moving_objects(frames: Sequence[Uint8Image]) -> list[MovingObject]:
         still_followed: list[MovingObject] = []
         for mask, box in parts:
             met = [o for o in followed if overlap(o.boxes_xywh[-1], box) > _SAME_OVERLAP]
-            target = met[0] if len(met) == 1 else MovingObject()
+            target = met[0] if len(met) == 1 else MovingObject(is_several=len(met) > 1)
             if any(target is other for other in still_followed):
                 continue  # it fell apart: the larger part goes on
             target.indices.append(index)
@@ -75,7 +77,11 @@ def find_moving_objects(frames: Sequence[Uint8Image]) -> list[MovingObject]:
             still_followed.append(target)
         done += [o for o in followed if all(o is not other for other in still_followed)]
         followed = still_followed
-    kept = [o for o in done + followed if len(o.indices) >= _MIN_FRAMES and o.way() > _MIN_WAY]
+    kept = [
+        moving
+        for moving in done + followed
+        if not moving.is_several and len(moving.indices) >= _MIN_FRAMES and moving.way() > _MIN_WAY
+    ]
     for moving in kept:
         _sharpen(moving, frames)
     return [moving for moving in kept if len(moving.indices) >= _MIN_FRAMES]

@@ -88,3 +88,22 @@ def _write_disc(path: Path) -> Path:
     cv2.circle(picture, (120, 112), 50, (30, 60, 220), -1)
     cv2.imwrite(str(path), picture)
     return path
+
+
+def test_clips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = tmp_path / "street" / "frames"
+    frames.mkdir(parents=True)
+    ground = cv2.imread(str(_write_disc(tmp_path / "disc.png")))[:60].repeat(3, axis=0)
+    for k in range(20):
+        frame = ground.copy()
+        cv2.circle(frame, (40 + 8 * k, 90), 22, (30, 60, 220), -1)
+        cv2.imwrite(str(frames / f"{k:02d}.png"), frame)
+    out = tmp_path / "clips"
+    arguments = ["clips", str(tmp_path / "street"), "--height", "180", "--longest", "9"]
+    assert main([*arguments, "-o", str(out)]) == 0
+    assert "20 frames, 1 objects" in capsys.readouterr().out
+    masks = sorted((out / "street_0" / "masks").iterdir())
+    assert 6 <= len(masks) <= 9
+    assert [p.name for p in masks] == sorted(p.name for p in (out / "street_0/frames").iterdir())
+    _, _, w, h = cv2.boundingRect(cv2.imread(str(masks[0]), cv2.IMREAD_UNCHANGED))
+    assert abs(w - 45) < 4 and abs(h - 45) < 4
