@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,9 @@ def start_node(tiny_model: Path) -> Iterator[Callable[..., NodeProcess]]:
 class LiveNode:
     """A tracker node in this process, spun by a thread, to look into and to call."""
 
-    def __init__(self, parameters: dict[str, Any], opener: Any = None) -> None:
+    def __init__(
+        self, parameters: dict[str, Any], opener: Any = None, ros_args: Sequence[str] = ()
+    ) -> None:
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
         from rclpy.parameter import Parameter
@@ -100,7 +102,7 @@ class LiveNode:
         from litetrack_ros.node.tracker_node import TrackerNode
 
         self.context = rclpy.Context()
-        rclpy.init(context=self.context, args=[])
+        rclpy.init(context=self.context, args=["test", "--ros-args", *ros_args])
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
         self.node = TrackerNode(
             opener or open_backend, context=self.context, parameter_overrides=overrides
@@ -145,8 +147,9 @@ def live_node(tiny_model: Path) -> Iterator[Callable[..., LiveNode]]:
     """Makes nodes in this process."""
     nodes: list[LiveNode] = []
 
-    def make(opener: Any = None, **parameters: Any) -> LiveNode:
-        nodes.append(LiveNode({"model": str(tiny_model), "backend": "torch", **parameters}, opener))
+    def make(opener: Any = None, ros_args: Sequence[str] = (), **parameters: Any) -> LiveNode:
+        parameters = {"model": str(tiny_model), "backend": "torch", **parameters}
+        nodes.append(LiveNode(parameters, opener, ros_args))
         return nodes[-1]
 
     yield make

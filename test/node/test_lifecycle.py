@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -182,3 +185,18 @@ def test_a_signal_ends_the_node_cleanly_within_two_seconds(
     assert took_s < 2.0
     for word in ("Traceback", "Error", "error", "terminate"):
         assert word not in log, log
+
+
+@pytest.mark.slow
+def test_fifty_cycles_do_not_hoard_memory(tiny_model: Path) -> None:
+    program = Path(__file__).with_name("cycle_node.py")
+    output = subprocess.run(
+        [sys.executable, str(program), str(tiny_model), "50"],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=400,
+        check=True,
+    ).stdout
+    resident_mb = json.loads(output.splitlines()[-1])
+    assert len(resident_mb) == 50
+    assert resident_mb[-1] - resident_mb[9] <= 20, resident_mb
