@@ -23,8 +23,8 @@ _NO_LENGTH = {0x01, *range(0xD0, 0xD9)}
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
-def decode_rgb(encoded: bytes, reduction: int = 1) -> Uint8Image:
-    """A frame as uint8 RGB ``(H / reduction, W / reduction, 3)``, rounded up.
+def decode_bgr(encoded: bytes, reduction: int = 1) -> Uint8Image:
+    """A frame as uint8 BGR ``(H / reduction, W / reduction, 3)``, rounded up.
 
     EXIF rotation is ignored, as annotations refer to the stored pixels.
 
@@ -42,7 +42,7 @@ def decode_rgb(encoded: bytes, reduction: int = 1) -> Uint8Image:
         image = None
     if image is None:
         raise DatasetError(f"a frame of {len(encoded)} bytes is not an image: get it again")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), dtype=np.uint8)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def reduction_for(region: CropRegion) -> int:
@@ -64,7 +64,7 @@ def image_size(encoded: bytes) -> tuple[int, int]:
         found = _jpeg_size(encoded)
         if found is not None:
             return found
-    image = decode_rgb(encoded)
+    image = decode_bgr(encoded)
     return image.shape[1], image.shape[0]
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.crop import CropRegion, extract_crop
-from litetrack_ros.datasets.frame_decoding import decode_rgb, image_size, reduction_for
+from litetrack_ros.datasets.frame_decoding import decode_bgr, image_size, reduction_for
 from litetrack_ros.geometry import FloatArray, xywh_to_cxcywh
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.opencv import cv2
@@ -108,18 +108,16 @@ def jittered_crop(
     if not any_cell_inside(region, width, height, config.stride):
         raise NoCropError
     reduction = reduction_for(region) if reduced_decode else 1
-    image = decode_rgb(encoded, reduction)
-    if look.mirrored:
-        image = image[:, ::-1]
+    image = decode_bgr(encoded, reduction)
     if reduction == 1:
-        if look.grey:
-            image = _grey(image)
-        crop = extract_crop(image, region)
+        # As in the authors' code, whole frames are mirrored and made grey before they are cropped.
+        image = image[:, ::-1] if look.mirrored else image
+        crop = extract_crop(_grey(image) if look.grey else image, region)
     else:
-        crop = _extract_reduced(image, region, (width, height))
-        if look.grey:
-            crop = _grey(crop)
-    return np.ascontiguousarray(crop, dtype=np.uint8), box_in_crop(box, region, config)
+        crop = _extract_reduced(image, region, (width, height), look.mirrored)
+        crop = _grey(crop) if look.grey else crop
+    rgb = np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return rgb, box_in_crop(box, region, config)
 
 
 def mirrored_box(
@@ -172,24 +170,33 @@ def adjust_brightness(crop: Uint8Image, reach: float, draws: Draws) -> Uint8Imag
 
 
 def _grey(image: Uint8Image) -> Uint8Image:
-    grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2GRAY)
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def _extract_reduced(
-    image: Uint8Image, region: CropRegion, full_size: tuple[int, int]
+    image: Uint8Image, region: CropRegion, full_size: tuple[int, int], mirrored: bool
 ) -> Uint8Image:
-    """The crop from a frame that was decoded at a smaller scale, zeros outside."""
+    """The crop from a frame that was decoded at a smaller scale, zeros outside.
+
+    Args:
+        image: the frame, smaller, not mirrored.
+        region: in the mirrored full-size frame, if mirrored.
+        full_size: width and height of the frame.
+        mirrored: whether the crop is to be mirrored.
+    """
     scale_x, scale_y = image.shape[1] / full_size[0], image.shape[0] / full_size[1]
     step = region.side_px / region.size_px  # image px per crop px
     # A crop pixel's centre (u + 0.5) lies at x0 + (u + 0.5) * step in the full image.
+    left = region.x0_px + 0.5 * step
+    across, left = (-step, full_size[0] - left) if mirrored else (step, left)
     to_image = np.array(
         [
-            [step * scale_x, 0, (region.x0_px + 0.5 * step) * scale_x - 0.5],
+            [across * scale_x, 0, left * scale_x - 0.5],
             [0, step * scale_y, (region.y0_px + 0.5 * step) * scale_y - 0.5],
         ]
     )
     size = (region.size_px, region.size_px)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped = cv2.warpAffine(np.ascontiguousarray(image), to_image, size, flags=flags)
+    warped = cv2.warpAffine(image, to_image, size, flags=flags)
     return np.asarray(warped, dtype=np.uint8)

@@ -21,7 +21,7 @@ from published_layouts import (
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.datasets.catalogue import guess_set, locate_set, open_set
 from litetrack_ros.datasets.checking import check_set
-from litetrack_ros.datasets.frame_decoding import decode_rgb, image_size
+from litetrack_ros.datasets.frame_decoding import decode_bgr, image_size
 from litetrack_ros.datasets.published import shipped_ranges
 from litetrack_ros.datasets.sampling import PairSampling, TrackingPairs
 from litetrack_ros.datasets.training_set import TrainingSet
@@ -39,7 +39,7 @@ def _reads(training_set: TrainingSet) -> None:
         for frame in (0, len(training_set.boxes(number)) - 1):
             encoded = training_set.encoded_frame(number, frame)
             assert image_size(encoded) == (96, 72)
-            assert decode_rgb(encoded).shape == (72, 96, 3)
+            assert decode_bgr(encoded).shape == (72, 96, 3)
     sampling = PairSampling(train="a", validation="a")
     pair = TrackingPairs([training_set], [1], ModelConfig(), sampling, seed=0).pair(0)
     assert pair.present and pair.search.shape == (256, 256, 3)
@@ -131,7 +131,7 @@ def test_separators_line_ends_and_trailing_blanks(tmp_path: Path, separator: str
 def test_own_folders_with_boxes_from_0_and_from_1(tmp_path: Path, name: str, shift: int) -> None:
     made = boxes(24)
     made[6] = np.nan
-    written = made + [shift, shift, 0, 0]
+    written = made + np.array([shift, shift, 0, 0])
     for k in range(24):
         jpeg(tmp_path / "clip/frames" / f"f{k:03d}.jpg", k)
     (tmp_path / "clip/groundtruth.txt").write_text(lines(written, "\t"))

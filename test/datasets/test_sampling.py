@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tracking_sets import RecordedDraws, made_set
+from tracking_sets import RecordedDraws, made_frame, made_set
 
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.datasets import sampling as sampling_module
@@ -145,3 +145,18 @@ def test_wrong_shares(text: str) -> None:
 
 def test_shares() -> None:
     assert shared_sets("a b:2.5") == {"a": 1.0, "b": 2.5}
+
+
+def test_a_reduced_mirrored_decode_shows_the_same() -> None:
+    """The region is taken from the unmirrored frame; it must be where the mirrored crop is."""
+    from litetrack_ros.crop import CropRegion, extract_crop
+    from litetrack_ros.datasets.jittered_crop import _extract_reduced
+    from litetrack_ros.opencv import cv2
+
+    frame = cv2.resize(made_frame(300, 240, 3), (1200, 960))
+    small = cv2.resize(frame, (600, 480), interpolation=cv2.INTER_AREA)
+    for box in ((300, 200, 300, 280), (-60, 500, 400, 380)):
+        region = CropRegion.around(box, 2.0, 256)
+        full = extract_crop(frame[:, ::-1], region).astype(int)
+        reduced = _extract_reduced(small, region, (1200, 960), mirrored=True)
+        assert np.abs(full - reduced).mean() < 1.5
