@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from litetrack_ros.config import ModelConfig, TrackerConfig, from_json, to_json
 from litetrack_ros.errors import ConfigError, WeightsError
+from litetrack_ros.files import replacing
 from litetrack_ros.model.litetrack import LiteTrack
 
 FORMAT = "litetrack-1"
@@ -67,17 +66,12 @@ def save_weights(
         "tracker": to_json(tracker_config),
     }
     tensors = {name: t.detach().cpu().contiguous() for name, t in kept_state(model).items()}
-    temporary: str | None = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        save_file(tensors, temporary, metadata=metadata)
-        Path(temporary).replace(path)
+        with replacing(path) as temporary:
+            # Not save_file, whose files only their owner may read.
+            temporary.write_bytes(save(tensors, metadata=metadata))
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"cannot write the weights file {path}: {error}") from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
 
 
 def load_weights(path: Path) -> LoadedWeights:
