@@ -28,9 +28,12 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "datasets": TRACKING | {"media", "datasets"},
     "evaluation": EVALUATING,
     "export": EVALUATING | {"export"},
+    "speed": EVALUATING | {"benchmarking", "export", "speed"},
     "training": EVALUATING | {"training"},
     "node": TRACKING | {"media", "bags", "benchmarking", "node", "msg"},
-    "tools": EVALUATING | {"bags", "benchmarking", "export", "training", "tools", "node", "msg"},
+    "tools": EVALUATING
+    | {"bags", "benchmarking", "export", "speed", "training", "tools"}
+    | {"node", "msg"},
 }
 
 # Everything that comes with ROS 2. Only node/ may know it; node/ messages go through there too.

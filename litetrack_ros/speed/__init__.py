@@ -1,0 +1,1 @@
+"""How fast models and trackers run on a machine: template, search and whole step."""
