@@ -22,8 +22,8 @@ import numpy.typing as npt
 from litetrack_ros.errors import DatasetError
 from litetrack_ros.geometry import FloatArray
 
-OVERLAP_THRESHOLDS = np.arange(21) * 0.05
-CENTER_THRESHOLDS_PX = np.arange(51.0)
+OVERLAP_THRESHOLDS = np.arange(21, dtype=np.float64) * 0.05
+CENTER_THRESHOLDS_PX = np.arange(51, dtype=np.float64)
 NORMALISED_THRESHOLDS = np.arange(51) / 100
 GOT10K_THRESHOLDS = np.linspace(0, 1, 101)
 PRECISION_AT_PX = 20

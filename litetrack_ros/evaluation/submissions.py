@@ -1,0 +1,77 @@
+"""Archives for the servers that keep the ground truth to themselves."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from litetrack_ros.datasets.sequences import AnnotatedSequence
+from litetrack_ros.errors import DatasetError
+from litetrack_ros.evaluation.results import read_result, read_times
+from litetrack_ros.files import replacing
+from litetrack_ros.geometry import FloatArray
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # equal results give equal bytes
+
+
+def got10k_files(name: str, boxes_xywh: FloatArray, times_s: FloatArray) -> dict[str, str]:
+    """The files of a sequence as GOT-10k's toolkit writes them.
+
+    ``NAME/NAME_001.txt`` has ``x,y,w,h`` with three decimals, ``NAME/NAME_time.txt`` seconds with
+    eight.
+    """
+    return {
+        f"{name}/{name}_001.txt": "".join(
+            ",".join(f"{v:.3f}" for v in box) + "\n" for box in boxes_xywh
+        ),
+        f"{name}/{name}_time.txt": "".join(f"{t:.8f}\n" for t in times_s),
+    }
+
+
+def trackingnet_files(name: str, boxes_xywh: FloatArray, times_s: FloatArray) -> dict[str, str]:
+    """The file of a sequence for TrackingNet's server: ``NAME.txt`` with ``x,y,w,h`` lines."""
+    return {f"{name}.txt": "".join(",".join(f"{v:.3f}" for v in b) + "\n" for b in boxes_xywh)}
+
+
+SERVERS = {"got10k_test": got10k_files, "trackingnet": trackingnet_files}
+
+
+def write_submission(
+    benchmark: str, sequences: Sequence[AnnotatedSequence], results: Path, archive: Path
+) -> int:
+    """Pack a tracker's results for a server.
+
+    Args:
+        benchmark: a key of :data:`SERVERS`.
+        sequences: all sequences of the benchmark.
+        results: the tracker's folder.
+        archive: the zip file to write.
+
+    Returns:
+        The number of sequences packed.
+
+    Raises:
+        DatasetError: no such server, or a result is missing or incomplete.
+    """
+    if benchmark not in SERVERS:
+        raise DatasetError(f"no server takes '{benchmark}': choose from {', '.join(SERVERS)}")
+    files: dict[str, str] = {}
+    for sequence in sequences:
+        boxes, times = read_result(results, sequence.name), read_times(results, sequence.name)
+        if len(boxes) != len(sequence) or not np.isfinite(boxes).all():
+            raise DatasetError(
+                f"the result of {sequence.name} in {results} has {len(boxes)} boxes for "
+                f"{len(sequence)} frames, or one that is not finite: run it again"
+            )
+        times = np.zeros(len(boxes)) if times is None else times
+        files |= SERVERS[benchmark](sequence.name, boxes, times)
+    with replacing(archive) as temporary, zipfile.ZipFile(temporary, "w") as packed:
+        for name in sorted(files):
+            information = zipfile.ZipInfo(name, _EPOCH)
+            information.compress_type = zipfile.ZIP_DEFLATED
+            information.external_attr = 0o644 << 16
+            packed.writestr(information, files[name])
+    return len(sequences)

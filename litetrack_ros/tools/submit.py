@@ -1,0 +1,29 @@
+"""``litetrack submit``: pack results for a benchmark's server."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "pack result files for GOT-10k's or TrackingNet's server"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    from litetrack_ros.evaluation.submissions import SERVERS
+
+    parser.add_argument("benchmark", choices=list(SERVERS), help="whose server")
+    parser.add_argument("dir", type=Path, metavar="DIR", help="the benchmark's folder")
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="what litetrack ope wrote")
+    parser.add_argument("archive", type=Path, metavar="ZIP", help="the archive to write")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Pack; a missing result is an error."""
+    from litetrack_ros.evaluation.benchmarks import read_benchmark
+    from litetrack_ros.evaluation.submissions import write_submission
+
+    sequences = read_benchmark(args.benchmark, args.dir)
+    count = write_submission(args.benchmark, sequences, args.results, args.archive)
+    print(f"{args.archive}: {count} sequences")
+    return 0
