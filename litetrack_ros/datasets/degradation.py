@@ -56,7 +56,7 @@ def draw_look(rng: Rng) -> Look:
         gamma=math.exp(rng.normal(0.0, 0.15)),
         offset=float(rng.normal(0.0, 0.02)),
         gradient=_gradient(rng) if u[0] < 0.2 else (0.0, 0.0),
-        blur_sigma_px=float(rng.uniform(0.4, 1.4)) if u[1] < 0.2 else 0.0,
+        blur_sigma_px=float(rng.uniform(0.4, 1.4)) if u[1] < 0.15 else 0.0,
         motion_px=_motion(rng) if u[2] < 0.1 else (0.0, 0.0),
         low_res=float(rng.uniform(1.3, 2.5)) if u[3] < 0.12 else 1.0,
         noise=float(rng.uniform(1.0, 4.0) if u[4] < 0.8 else rng.uniform(4.0, 14.0))
@@ -80,7 +80,7 @@ def draw_later_look(rng: Rng, look: Look) -> Look:
         gain=(float(gain[0]), float(gain[1]), float(gain[2])),
         gamma=look.gamma * math.exp(rng.normal(0.0, 0.08 * strong)),
         gradient=_gradient(rng) if u[1] < 0.2 else look.gradient,
-        blur_sigma_px=float(rng.uniform(0.3, 2.0)) if u[2] < 0.2 else look.blur_sigma_px,
+        blur_sigma_px=float(rng.uniform(0.3, 2.0)) if u[2] < 0.15 else look.blur_sigma_px,
         motion_px=_motion(rng) if u[3] < 0.22 else (0.0, 0.0),
     )
 

@@ -28,13 +28,13 @@ from litetrack_ros.datasets.recipe import (
     make_pair,
     visible_box,
 )
-from litetrack_ros.geometry import FloatArray
+from litetrack_ros.geometry import FloatArray, xywh_to_xyxy
 from litetrack_ros.images import Uint8Image
 
 Rng = np.random.Generator
 
 
-_WHOLE_OBJECTS = 0.3  # share of targets that are a photo's object, where masks are there
+_WHOLE_OBJECTS = 0.2  # share of targets that are a photo's object, where masks are there
 
 
 class _Shot(NamedTuple):
@@ -43,7 +43,6 @@ class _Shot(NamedTuple):
     placement: Placement
     width: int
     height: int
-    bounds_xyxy: FloatArray
     box_xywh: FloatArray
 
 
@@ -53,14 +52,16 @@ def natural_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pa
     pool = outlined if outlined and rng.random() < _WHOLE_OBJECTS else materials.photos
     chosen = pool[int(rng.integers(len(pool)))]
     photo, outline = chosen.rgb, chosen.object_outline_xy
+    # Mirrored margins would show a whole object twice.
+    margin = 0.0
     if outline is None or pool is materials.photos:
         outline = _draw_target(rng, photo)
+        margin = float(rng.uniform(0.2, 1.0)) if rng.random() < 0.75 else 0.0
     x1, y1, x2, y2 = bounds_xyxy(outline)
     scale = min(1.5, draw_size(rng) / math.sqrt((x2 - x1) * (y2 - y1)))
-    first = _draw_shot(rng, photo, outline, scale, 0.3)
-    later = _draw_shot(
-        rng, photo, outline, scale * math.exp(float(np.clip(rng.normal(0, 0.3), -0.8, 0.8))), 1.0
-    )
+    first = _draw_shot(rng, photo, outline, scale, margin, 0.3)
+    later_scale = scale * math.exp(float(np.clip(rng.normal(0.0, 0.3), -0.8, 0.8)))
+    later = _draw_shot(rng, photo, outline, later_scale, margin, 1.0)
     init_box = loosen(rng, first.box_xywh)
     template_region = CropRegion.around(init_box, config.template_factor, config.template_size)
     search_region = draw_search_region(rng, later.box_xywh, config)
@@ -73,11 +74,13 @@ def natural_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pa
         present = later_photo is photo
         placement = Placement(placement.matrix @ zoom(sx, sy))
     size = math.sqrt(later.box_xywh[2] * later.box_xywh[3])
-    bounds = later.bounds_xyxy if present else None
+    target = xywh_to_xyxy(later.box_xywh)
     count = draw_distractor_count(rng, 0.7 * recipe.distractors)
-    layers: list[Layer] = draw_distractors(rng, materials, search_region, bounds, size, count, None)
+    layers: list[Layer] = draw_distractors(
+        rng, materials, search_region, target if present else None, size, count, None
+    )
     if present and rng.random() < recipe.occluders:
-        occluder = draw_occluder(rng, materials, later.bounds_xyxy, size, layers)
+        occluder = draw_occluder(rng, materials, target, size, layers)
         layers += [] if occluder is None else [occluder]
     look = draw_look(rng)
     return make_pair(
@@ -122,11 +125,20 @@ def _draw_target(rng: Rng, photo: Uint8Image) -> Points:
 
 
 def _draw_shot(
-    rng: Rng, photo: Uint8Image, outline: Points, scale: float, strength: float
+    rng: Rng, photo: Uint8Image, outline: Points, scale: float, margin: float, strength: float
 ) -> _Shot:
-    """A photo under a camera pose, in the rectangle that it fills or, mirrored, a larger one."""
+    """A photo under a camera pose, in the rectangle that it fills or, mirrored, a larger one.
+
+    Args:
+        rng: the pair's generator.
+        photo: the scene.
+        outline: the target in it.
+        scale: frame pixels per photo pixel.
+        margin: width of the mirrored border over the photo's short side.
+        strength: of the camera's turn and tilt.
+    """
     height, width = photo.shape[:2]
-    margin = scale * min(height, width) * (rng.uniform(0.1, 0.6) if rng.random() < 0.6 else 0.0)
+    border = margin * scale * min(height, width)
     for attempt in range(4):
         amount = strength * (1.0 if attempt < 3 else 0.0)
         angle, stretch, tilt_x, tilt_y = rng.normal(0.0, 1.0, 4) * amount
@@ -146,7 +158,7 @@ def _draw_shot(
             np.array([[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]])
         )
         left, top, right, bottom = max(ax, dx), max(ay, by), min(bx, cx), min(cy, dy)
-        left, top, right, bottom = left - margin, top - margin, right + margin, bottom + margin
+        left, top, right, bottom = left - border, top - border, right + border, bottom + border
         frame_width, frame_height = int(right - left), int(bottom - top)
         placement = placement.after(shift(-left, -top))
         bounds = bounds_xyxy(placement.points(outline))
@@ -156,7 +168,7 @@ def _draw_shot(
     else:
         x1, y1, x2, y2 = bounds
         box = np.array([x1, y1, x2 - x1, y2 - y1])
-    return _Shot(placement, max(frame_width, 1), max(frame_height, 1), bounds, box)
+    return _Shot(placement, max(frame_width, 1), max(frame_height, 1), box)
 
 
 def _crop(

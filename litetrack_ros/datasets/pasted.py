@@ -29,7 +29,7 @@ from litetrack_ros.datasets.recipe import (
     visible_box,
 )
 from litetrack_ros.datasets.sprites import draw_sprite, with_surroundings
-from litetrack_ros.geometry import FloatArray
+from litetrack_ros.geometry import FloatArray, xywh_to_xyxy
 from litetrack_ros.images import Uint8Image
 
 Rng = np.random.Generator
@@ -86,34 +86,23 @@ def pasted_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pai
         view = _draw_view(rng, materials, search_region.side_px)
 
     present = bool(rng.random() >= recipe.absent)
-    target_bounds = later.layer.bounds() if present else None
+    look = draw_look(rng)
+    later_look = draw_later_look(rng, look)
     count = draw_distractor_count(rng, recipe.distractors)
     if not present and count == 0:
         count = int(rng.integers(0, 3))
-    twin_of = (later_sprite, later_pose) if rng.random() < 0.6 else None
-    look = draw_look(rng)
-    later_look = draw_later_look(rng, look)
     others = draw_distractors(
         rng,
         materials,
         search_region,
-        target_bounds,
+        xywh_to_xyxy(later.box_xywh) if present else None,
         later_size,
         count,
-        twin_of,
+        (later_sprite, later_pose) if rng.random() < 0.6 else None,
         colours_show=not later_look.grey and not look.grey,
     )
-    split = int(rng.integers(0, len(others) + 1))
-    layers = others[:split]
-    if present:
-        layers.append(later.layer._replace(tones=later_tones))
-        if rng.random() < recipe.occluders:
-            occluder = draw_occluder(
-                rng, materials, later.layer.bounds(), later_size, others[split:]
-            )
-            layers += [] if occluder is None else [occluder]
-    layers += others[split:]
-
+    shown = later._replace(layer=later.layer._replace(tones=later_tones)) if present else None
+    layers = _stack(rng, materials, recipe, others, shown, later_size)
     template_frame = Frame(
         first.width,
         first.height,
@@ -143,6 +132,26 @@ def pasted_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pai
     )
 
 
+def _stack(
+    rng: Rng,
+    materials: Materials,
+    recipe: PairRecipe,
+    others: list[Layer],
+    target: _Target | None,
+    size_px: float,
+) -> list[Layer]:
+    """The layers of a search region: the target among the others, and now and then an occluder."""
+    if target is None:
+        return others
+    split = int(rng.integers(0, len(others) + 1))
+    above = others[split:]
+    occluder = None
+    if rng.random() < recipe.occluders:
+        box = xywh_to_xyxy(target.box_xywh)
+        occluder = draw_occluder(rng, materials, box, size_px, above)
+    return [*others[:split], target.layer, *([] if occluder is None else [occluder]), *above]
+
+
 def _draw_target(rng: Rng, materials: Materials) -> tuple[Sprite, Sprite]:
     """The same object twice; from a clip, in two frames of it."""
     u = rng.random(2)
@@ -167,7 +176,7 @@ def _draw_target(rng: Rng, materials: Materials) -> tuple[Sprite, Sprite]:
 
 def _draw_frame_with(rng: Rng, sprite: Sprite, pose: Pose, size_px: float) -> _Target:
     """A frame of random size with the target somewhere in it, now and then cut by the border."""
-    extent = size_px * math.exp(rng.uniform(math.log(6.0), math.log(50.0)))
+    extent = size_px * math.exp(rng.uniform(math.log(7.0), math.log(50.0)))
     aspect = math.exp(rng.uniform(-0.3, 0.6))
     width = max(24, round(extent * math.sqrt(aspect)))
     height = max(24, round(extent / math.sqrt(aspect)))
@@ -219,8 +228,8 @@ def _template_distractors(
     if rng.random() >= 0.3:
         return []
     count = int(rng.integers(1, 3))
-    bounds = target.layer.bounds()
-    layers = draw_distractors(rng, materials, region, bounds, size_px, count, None)
+    box = xywh_to_xyxy(target.box_xywh)
+    layers = draw_distractors(rng, materials, region, box, size_px, count, None)
     if later_ones and rng.random() < 0.5:
         seen = [other.sprite for other in later_ones[:count]]
         layers = [

@@ -55,8 +55,8 @@ class PairRecipe:
 
 
 def draw_size(rng: Rng) -> float:
-    """The size of a target in its frame, square root of its area in px: 14 to 80."""
-    return math.exp(rng.uniform(math.log(14.0), math.log(80.0)))
+    """The size of a target in its frame, square root of its area in px: 16 to 90."""
+    return math.exp(rng.uniform(math.log(16.0), math.log(90.0)))
 
 
 def draw_layer(rng: Rng, sprite: Sprite, pose: Pose, center: FloatArray, size_px: float) -> Layer:
@@ -102,7 +102,7 @@ def draw_distractors(
         rng: the pair's generator.
         materials: the pool.
         region: where they go.
-        target_xyxy: box that they leave mostly visible, or None.
+        target_xyxy: what the frame shows of the target, left mostly visible, or None.
         size_px: the target's size.
         count: how many are tried; one that would hide the target is left out.
         twin_of: the target's picture and pose; 45 % of the distractors resemble it.
