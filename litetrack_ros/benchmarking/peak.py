@@ -66,6 +66,5 @@ def at_rate(
     """
     count = max(least, round(rate_hz * duration_s))
     for index, message in enumerate(itertools.islice(itertools.cycle(loaded), count)):
-        yield PlayedMessage(
-            index, message.frame, message.recorded_ns, index / rate_hz, message.data
-        )
+        # Counted on, so that the target is selected once: selecting makes the player wait.
+        yield PlayedMessage(index, index, message.recorded_ns, index / rate_hz, message.data)

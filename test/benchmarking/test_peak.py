@@ -37,6 +37,7 @@ def test_messages_at_a_rate() -> None:
     loaded = [PlayedMessage(i, i, 100 + i, 0.5 * i, bytes([i])) for i in range(3)]
     played = list(at_rate(loaded, 50.0, 0.2, least=4))
     assert [m.index for m in played] == list(range(10))
-    assert [m.frame for m in played] == [0, 1, 2] * 3 + [0]
+    assert [m.frame for m in played] == list(range(10))
+    assert [m.data[0] for m in played] == [0, 1, 2] * 3 + [0]
     assert [m.due_s for m in played] == pytest.approx([0.02 * i for i in range(10)])
     assert len(list(at_rate(loaded, 1.0, 1.0, least=4))) == 4

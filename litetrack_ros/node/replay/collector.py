@@ -40,6 +40,11 @@ class Collector:
             self._open[frame.stamp_ns] = frame
             self._flush(time.perf_counter() - PATIENCE_S)
 
+    def forget(self, frame: ReplayedFrame) -> None:
+        """Drop a frame that is to be sent again; it is not handed on."""
+        with self._changed:
+            self._open.pop(frame.stamp_ns, None)
+
     def on_boxes(self, message: Any) -> None:
         """Take a ``TrackedBoxArray``."""
         arrived_s = time.perf_counter()

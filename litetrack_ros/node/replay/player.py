@@ -61,21 +61,35 @@ class Player:
         self._check = check
         self._stamps = StampSource()
 
-    def play_recorded(self, messages: Iterable[PlayedMessage], init: InitBox | None) -> None:
-        """Publish each message when it is due; one that is late goes out at once."""
+    def play_recorded(
+        self,
+        messages: Iterable[PlayedMessage],
+        init: InitBox | None,
+        arrived: Callable[[ReplayedFrame], bool],
+    ) -> None:
+        """Publish each message when it is due; one that is late goes out at once.
+
+        The init box's frame must not be lost, or there is no target: time stands still until the
+        node has answered it, and it is sent again where no answer comes.
+
+        Args:
+            messages: what to play.
+            init: selects the target.
+            arrived: waits for the answer of an init box's frame; False when it seems lost and is
+                to be sent again; raises to end the replay.
+        """
         start_s: float | None = None
         for message in messages:
             if start_s is None:
                 start_s = time.perf_counter() + START_LEAD_S - message.due_s
             self._check()
             planned_s = start_s + message.due_s
-            stamp_ns: int | None = None
-            if init is not None and message.frame == init.frame:
-                _sleep_until(planned_s - INIT_LEAD_S)
-                stamp_ns = self._stamps.next_ns(max(0.0, planned_s - time.perf_counter()))
-                self._select(init, stamp_ns)
-            _sleep_until(planned_s)
-            self._send(message, planned_s, stamp_ns)
+            if init is None or message.frame != init.frame:
+                _sleep_until(planned_s)
+                self._send(message, planned_s, self._stamps.next_ns())
+                continue
+            sent_s = self._send_selecting(message, planned_s, init, arrived)
+            start_s += time.perf_counter() - sent_s
 
     def play_lockstep(
         self,
@@ -103,10 +117,27 @@ class Player:
             if is_init:
                 wait_selected(frame)
 
-    def _send(
-        self, message: PlayedMessage, planned_s: float, stamp_ns: int | None
-    ) -> ReplayedFrame:
-        stamp_ns = self._stamps.next_ns() if stamp_ns is None else stamp_ns
+    def _send_selecting(
+        self,
+        message: PlayedMessage,
+        planned_s: float,
+        init: InitBox,
+        arrived: Callable[[ReplayedFrame], bool],
+    ) -> float:
+        """Send the init box and its frame until they are answered; when that began."""
+        sent_s = planned_s
+        while True:
+            _sleep_until(planned_s - INIT_LEAD_S)
+            stamp_ns = self._stamps.next_ns(max(0.0, planned_s - time.perf_counter()))
+            self._select(init, stamp_ns)
+            _sleep_until(planned_s)
+            frame = self._send(message, planned_s, stamp_ns)
+            if arrived(frame):
+                return sent_s
+            self._check()
+            planned_s = time.perf_counter() + INIT_LEAD_S
+
+    def _send(self, message: PlayedMessage, planned_s: float, stamp_ns: int) -> ReplayedFrame:
         data = replace_stamp(message.data, stamp_ns)
         frame = ReplayedFrame(
             message.index,

@@ -21,6 +21,8 @@ START_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 30.0
 _DRAIN_TIMEOUT_S = 4.0
 _LAST_ANSWER_TIMEOUT_S = 0.5
+_INIT_TIMEOUT_S = 1.5  # longer than the slowest of models takes on the first frame
+_MAX_INIT_ATTEMPTS = 5
 _POLL_S = 0.2
 
 
@@ -56,6 +58,7 @@ class ReplaySession:
     def __init__(self, node: NodeProcess, participant: Participant, collector: Collector) -> None:
         self.node = node
         self.collector = collector
+        self._init_attempts = 0
         self._player = Player(
             participant.publish_image,
             lambda init, stamp: participant.publish_init(TARGET_ID, init.box_xywh, stamp),
@@ -67,18 +70,18 @@ class ReplaySession:
         """Play messages at their times, and wait for what is still to come.
 
         Raises:
-            ReplayError: the node died.
+            ReplayError: the node died, or does not answer the init box's frame.
         """
-        self._player.play_recorded(messages, init)
+        self._player.play_recorded(messages, init, self._init_arrived)
         self._drain()
 
     def play_at_rate(self, messages: Iterable[PlayedMessage], init: InitBox | None) -> None:
         """As :meth:`play_recorded`, but without waiting for the node's final counts.
 
         Raises:
-            ReplayError: the node died.
+            ReplayError: the node died, or does not answer the init box's frame.
         """
-        self._player.play_recorded(messages, init)
+        self._player.play_recorded(messages, init, self._init_arrived)
         self.collector.wait(lambda: self.collector.waiting == 0, _LAST_ANSWER_TIMEOUT_S)
         self.collector.finish()
 
@@ -97,6 +100,19 @@ class ReplaySession:
             raise ReplayError(
                 self.collector.complaint("targets") or "the node refused the init box"
             )
+
+    def _init_arrived(self, frame: ReplayedFrame) -> bool:
+        self._init_attempts += 1
+        if self.collector.wait(lambda: frame.is_complete, _INIT_TIMEOUT_S):
+            self._init_attempts = 0
+            return True
+        if self._init_attempts == _MAX_INIT_ATTEMPTS:
+            raise ReplayError(
+                f"the node has not answered frame {frame.index}, which the target is to be "
+                f"selected in, though it was sent {_MAX_INIT_ATTEMPTS} times{self._complaints()}"
+            )
+        self.collector.forget(frame)
+        return False
 
     def _wait_answered(self, frame: ReplayedFrame) -> None:
         rejected = self.collector.node_counts().get("rejected", 0)

@@ -1,6 +1,7 @@
 """A tracker node in which one stage takes a known time. Only tests start it.
 
-DELAY_STAGE is ``conversion``, ``crop``, ``model`` or ``decode``, which takes DELAY_S seconds. With
+DELAY_STAGE is ``conversion``, ``crop``, ``model`` or ``decode``, which takes DELAY_S seconds; what
+it really took, on a machine that may be busy, goes to the file DELAY_LOG, in ms. With
 ``truth`` the model does, and the box is where the bright square of made_bags is. With ``die`` the
 process ends itself in the search step number DIE_AT.
 """
@@ -28,9 +29,11 @@ STAGE, DELAY_S = os.environ["DELAY_STAGE"], float(os.environ.get("DELAY_S", "0")
 
 def _late(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        end_s = time.perf_counter() + DELAY_S
+        start_s = time.perf_counter()
         result = function(*args, **kwargs)
-        time.sleep(max(0.0, end_s - time.perf_counter()))
+        time.sleep(max(0.0, start_s + DELAY_S - time.perf_counter()))
+        with Path(os.environ["DELAY_LOG"]).open("a") as log:
+            log.write(f"{1e3 * (time.perf_counter() - start_s)}\n")
         return result
 
     return wrapped
@@ -58,6 +61,8 @@ def _find_square(self: tracker.MultiTracker, image: Any, color_order: str = "bgr
         return []
     time.sleep(DELAY_S)
     rows, columns = np.nonzero(np.asarray(image)[..., 2] > 200)
+    if not rows.size:
+        return []  # the black picture that the node warms up with
     left, top = float(columns.min()), float(rows.min())
     box = np.array([left, top, columns.max() + 1 - left, rows.max() + 1 - top])
     timing = tracker.StageTiming(0.0, 1e3 * DELAY_S, 0.0)

@@ -44,7 +44,7 @@ class Heard:
 
 def test_frames_are_sent_at_their_times_with_unique_stamps() -> None:
     heard = Heard()
-    heard.player.play_recorded(_messages(20, 0.01), INIT)
+    heard.player.play_recorded(_messages(20, 0.01), None, lambda frame: True)
     planned = np.array([frame.planned_s for frame in heard.frames])
     published = np.array([frame.published_s for frame in heard.frames])
     assert np.diff(planned) == pytest.approx(0.01)
@@ -60,10 +60,21 @@ def test_frames_are_sent_at_their_times_with_unique_stamps() -> None:
 @pytest.mark.parametrize("period_s", [0.01, 0.15])
 def test_the_init_box_goes_before_its_image_with_the_same_stamp(period_s: float) -> None:
     heard = Heard()
-    heard.player.play_recorded(_messages(3, period_s), INIT)
+    heard.player.play_recorded(_messages(3, period_s), INIT, lambda frame: True)
     assert [what for what, _ in heard.sent] == ["image", "init", "image", "image"]
     assert heard.sent[1][1] == heard.sent[2][1]
     assert sorted(stamp for _, stamp in heard.sent) == [stamp for _, stamp in heard.sent]
+
+
+def test_an_init_frame_that_was_lost_is_sent_again_and_time_stands_still() -> None:
+    heard = Heard()
+    answers = iter([False, True])
+    heard.player.play_recorded(_messages(3, 0.05), INIT, lambda frame: next(answers))
+    assert [what for what, _ in heard.sent] == ["image", "init", "image", "init", "image", "image"]
+    assert heard.sent[1][1] == heard.sent[2][1] != heard.sent[3][1] == heard.sent[4][1]
+    last, again = heard.frames[-1], heard.frames[-2]
+    assert last.planned_s - again.planned_s == pytest.approx(0.05, abs=0.02)
+    assert last.published_s >= last.planned_s
 
 
 def test_lockstep_waits_for_every_frame() -> None:
