@@ -71,7 +71,7 @@ def test_others_leave_the_target_visible(materials: Materials, seed: int) -> Non
     occluder = draw_occluder(rng, materials, TARGET, 39.0, others)
     if occluder is not None:
         covered = covered_part(TARGET, occluder.bounds())
-        assert 0.08 < covered and covered + hidden < 0.5
+        assert covered > 0.08 and covered + hidden < 0.5
 
 
 def test_occluders_are_found_mostly(materials: Materials) -> None:
