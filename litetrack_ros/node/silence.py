@@ -23,9 +23,9 @@ def no_image_message(
     if publishers:
         return (
             f"{start}, though it has {publishers} publisher{'s' if publishers > 1 else ''}: is the "
-            "camera running? If `ros2 topic hz` shows images, they may be lost on the way, being "
-            "larger than Fast DDS's shared memory: use the DDS profile in config/ on both sides, "
-            "set FASTDDS_BUILTIN_TRANSPORTS=LARGE_DATA, or image_transport: compressed"
+            "camera running? If it is, its images may be lost on the way, being larger than Fast "
+            "DDS's shared memory: start the camera with FASTRTPS_DEFAULT_PROFILES_FILE set to "
+            "config/fastdds_images.xml of this package, or use image_transport: compressed"
         )
     others = [name for name in image_topics if name != topic]
     if others:

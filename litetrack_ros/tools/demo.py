@@ -235,10 +235,11 @@ def _play_to_library(args: argparse.Namespace, pictures: Pictures, record: Recor
 def _play_to_node(
     args: argparse.Namespace, pictures: Pictures, record: Record, stack: contextlib.ExitStack
 ) -> None:
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    from litetrack_ros.node.dds import use_image_profile
     from litetrack_ros.node.demo import DemoCamera
     from litetrack_ros.node.replay.node_process import NodeProcess
 
+    use_image_profile()
     namespace, check = "/", _nothing
     if not args.attach:
         namespace = f"/litetrack_demo_{os.getpid()}"

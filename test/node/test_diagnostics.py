@@ -24,7 +24,7 @@ OK, WARN = b"\x00", b"\x01"
         (
             2,
             ["/image"],
-            "set FASTDDS_BUILTIN_TRANSPORTS=LARGE_DATA, or image_transport: compressed",
+            "config/fastdds_images.xml of this package, or use image_transport",
         ),
     ],
 )
