@@ -1,0 +1,95 @@
+"""What takes long: memory over ten thousand frames, and the player's jitter and load."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rosbags")
+
+from made_bags import make_bag
+
+from litetrack_ros.bags.reader import Bag
+from litetrack_ros.benchmarking.playlist import Playlist
+from litetrack_ros.benchmarking.records import ReplayedFrame
+from litetrack_ros.benchmarking.resources import read_process
+from litetrack_ros.benchmarking.rows import RowWriter
+
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
+
+
+def test_memory_does_not_grow_with_the_number_of_frames(tmp_path: Path, tiny_model: Path) -> None:
+    from litetrack_ros.node.replay.player import InitBox
+    from litetrack_ros.node.replay.session import NodeSettings, replaying
+
+    settings = NodeSettings(
+        {"model": str(tiny_model), "backend": "torch"}, False, tmp_path / "node.log"
+    )
+    resident_mb: dict[int, tuple[float, float]] = {}
+    pids: list[int] = []
+    with (tmp_path / "rows.csv").open("w", newline="") as stream:
+        rows = RowWriter(stream)
+
+        def hand_on(frame: ReplayedFrame) -> None:
+            rows.write(frame)
+            if frame.index in (1000, 9999):
+                client, node = (read_process(pid)[1] for pid in pids)
+                resident_mb[frame.index] = client, node
+
+        bag = make_bag(tmp_path / "bag", 500)
+        with Bag(bag) as opened, replaying(settings, hand_on) as session:
+            pids += [os.getpid(), session.node.pid]
+            playlist = Playlist(opened, opened.image_topic(), rate=7.0, loops=21)
+            session.play_recorded(playlist.messages(), InitBox(0, (20.0, 40.0, 30.0, 30.0)))
+    for begin, end in zip(resident_mb[1000], resident_mb[9999], strict=True):
+        assert end - begin <= 30
+
+
+@pytest.mark.parametrize("with_node", [False, True])
+def test_the_player_keeps_its_times_and_leaves_the_machine_alone(
+    tmp_path: Path,
+    run_bag: Callable[..., object],
+    with_node: bool,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """640x480 at 30 Hz; without the node p95 is at most 2 ms, with it the figure is reported."""
+    from litetrack_ros.bags.recording import record
+    from litetrack_ros.media.sources import Frame
+
+    image = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
+    bag = tmp_path / "bag"
+    record([Frame(str(i), image) for i in range(90)], bag, 30.0, 10**9)
+    if with_node:
+        run = run_bag(bag, "--init-box", "20", "40", "30", "30", "--loop", "3")
+        figures = run.figures  # type: ignore[attr-defined]
+        record_property("player_jitter_p95_ms", figures["player_jitter_p95_ms"])
+        assert figures["valid"] == float(figures["player_jitter_p95_ms"] <= 5)
+        assert figures["client_cpu_percent"] <= 35
+        return
+    from litetrack_ros.node.replay.participant import Participant
+    from litetrack_ros.node.replay.player import Player
+
+    def ignore(message: object) -> None:
+        """Nothing listens."""
+
+    frames: list[ReplayedFrame] = []
+    participant = Participant("/alone", False, ignore, ignore, ignore)
+    try:
+        with Bag(bag) as opened:
+            playlist = Playlist(opened, opened.image_topic(), loops=3)
+            player = Player(participant.publish_image, lambda *_: None, frames.append, lambda: None)
+            cpu_s, wall_s = time.process_time(), time.perf_counter()
+            player.play_recorded(playlist.messages(), None, lambda frame: True)
+            share = (time.process_time() - cpu_s) / (time.perf_counter() - wall_s)
+    finally:
+        participant.close()
+    late_ms = [1e3 * (frame.published_s - frame.planned_s) for frame in frames]
+    record_property("player_jitter_p95_ms", float(np.percentile(late_ms, 95)))
+    record_property("client_cpu_percent", 100 * share)
+    assert np.percentile(late_ms, 95) <= 2.0
+    assert share <= 0.35
