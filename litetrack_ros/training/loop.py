@@ -14,10 +14,12 @@ from tqdm import tqdm
 
 from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import ConfigError
+from litetrack_ros.model.head import HeadMaps
 from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.model.stem import EfficientNetLite0Stem
 from litetrack_ros.training import checkpoints
 from litetrack_ros.training.batches import PairBatch, PairSource, StepBatches, roll_templates
+from litetrack_ros.training.distillation import Teacher, distillation_loss
 from litetrack_ros.training.ema import Ema
 from litetrack_ros.training.losses import LossReport, LossWeights, pair_losses
 from litetrack_ros.training.network import (
@@ -83,7 +85,11 @@ class Trainer:
             torch.nn.init.constant_(bias, SCORE_PRIOR_LOGIT)
         if initial is not None:
             model.load_state_dict({**model.state_dict(), **initial})
-        self.features = frozen_features(model, recipe, group.device)
+        self.teacher: Teacher | None = None
+        if recipe.teacher:
+            self.teacher = Teacher(Path(recipe.teacher), model.config, group.device)
+        # A teacher needs the images, so that the stem cannot run where they are made.
+        self.features = None if self.teacher else frozen_features(model, recipe, group.device)
         self.network = TrainedNetwork(model, recipe.stem == "frozen").to(group.device).train()
         self.wrapped = group.wrap(self.network)
         self.ema = Ema(self.network, recipe.ema_decay)
@@ -125,6 +131,13 @@ class Trainer:
         precision = PRECISIONS[self.recipe.precision]
         with torch.autocast(self.group.device.type, precision, enabled=precision != torch.float32):
             maps = self.wrapped(batch)
+        report = self._pair_losses(step, maps, batch)
+        if self.teacher is None:
+            return report
+        taught = distillation_loss(maps, self.teacher.answer(batch))
+        return report._replace(total=report.total + self.recipe.distill_weight * taught)
+
+    def _pair_losses(self, step: int, maps: HeadMaps, batch: PairBatch) -> LossReport:
         if self.recipe.supervision == "peak":
             boxes = batch.search_boxes_cxcywh_norm
             return peak_losses(maps, boxes, batch.present, self.weights)

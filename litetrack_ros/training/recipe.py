@@ -61,6 +61,8 @@ class Recipe:
         quality_from_step: from here on the label of the score's peak is the overlap of the box
             predicted there, before it is 1.
         focal_weight, giou_weight, l1_weight: of the three losses (paper Eq. 4: 1, 2, 5).
+        teacher: weights file of a model that teaches this one; "" is none.
+        distill_weight: of the teacher's loss beside the others.
         validate_every: steps between two validations.
         validation_pairs: pairs of the held-out set.
         checkpoint_every: steps between two checkpoints.
@@ -94,6 +96,8 @@ class Recipe:
     focal_weight: float = 1.0
     giou_weight: float = 2.0
     l1_weight: float = 5.0
+    teacher: str = ""
+    distill_weight: float = 1.0
     validate_every: int = 250
     validation_pairs: int = 256
     checkpoint_every: int = 125
@@ -109,7 +113,14 @@ class Recipe:
             _check(self, key, 0 <= getattr(self, key) < 1, "at least 0 and below 1")
         _check(self, "learning_rate", self.learning_rate > 0, "positive")
         rest = ("weight_decay", "clip_norm", "stem_rate", "quality_from_step", "encoder_rate")
-        for key in (*rest, "rate_pairs", "focal_weight", "giou_weight", "l1_weight"):
+        for key in (
+            *rest,
+            "rate_pairs",
+            "distill_weight",
+            "focal_weight",
+            "giou_weight",
+            "l1_weight",
+        ):
             _check(self, key, getattr(self, key) >= 0, "at least 0")
 
     def model_config(self) -> ModelConfig:
