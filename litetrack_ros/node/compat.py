@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from rclpy.qos import qos_policy_name_from_kind
+
 from litetrack_ros.errors import ImageError
 from litetrack_ros.images import Uint8Image
 
@@ -14,13 +16,31 @@ if TYPE_CHECKING:
     from rclpy.node import Node
 
 
-def subscription_event_callbacks(on_incompatible_qos: Callable[[Any], None]) -> Any:
-    """Event callbacks of a subscription; the class moved after Humble."""
+def subscribe_and_watch_qos(
+    node: Node, *arguments: Any, on_incompatible_qos: Callable[[str], None], **options: Any
+) -> Any:
+    """A subscription that reports publishers it cannot match.
+
+    Args:
+        node: creates it.
+        *arguments: of ``create_subscription``.
+        on_incompatible_qos: takes the name of the policy; never called where the RMW has no such
+            event.
+        **options: of ``create_subscription``.
+    """
     try:
         module = importlib.import_module("rclpy.event_handler")
     except ImportError:
         module = importlib.import_module("rclpy.qos_event")  # Humble
-    return module.SubscriptionEventCallbacks(incompatible_qos=on_incompatible_qos)
+
+    def on_event(event: Any) -> None:
+        on_incompatible_qos(qos_policy_name_from_kind(event.last_policy_kind))
+
+    events = module.SubscriptionEventCallbacks(incompatible_qos=on_event)
+    try:
+        return node.create_subscription(*arguments, event_callbacks=events, **options)
+    except module.UnsupportedEventTypeError:
+        return node.create_subscription(*arguments, **options)
 
 
 def parameter_override_names(node: Node) -> list[str]:

@@ -22,4 +22,11 @@ def use_image_profile() -> None:
     if not any(name in os.environ for name in _VARIABLES):
         for name in _VARIABLES:
             os.environ[name] = str(image_profile_path())
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+
+def stay_on_this_machine() -> None:
+    """Keep this process's traffic, and that of those it starts, off the network."""
+    if os.environ.get("ROS_DISTRO") == "humble":
+        os.environ.setdefault("ROS_LOCALHOST_ONLY", "1")
+    else:
+        os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")

@@ -13,7 +13,7 @@ from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 
 from litetrack_ros.errors import ImageError
 from litetrack_ros.msg import InitBox
-from litetrack_ros.node.compat import subscription_event_callbacks
+from litetrack_ros.node.compat import subscribe_and_watch_qos
 from litetrack_ros.node.conversion import (
     ConvertedImage,
     Fallback,
@@ -28,7 +28,6 @@ from litetrack_ros.node.notices import NoticeBoard
 from litetrack_ros.node.selection import InitRequest
 from litetrack_ros.node.statistics import SlidingWindow
 
-_IMAGE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _INIT_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 
 _Box = tuple[float, float, float, float]
@@ -73,12 +72,14 @@ class ImageInput:
         self.topic = image_topic(node, transport)
         self.transport_window = SlidingWindow(window_s)  # stamp to callback, ms
         self.last_arrival_s = time.perf_counter()
-        self._subscription = node.create_subscription(
+        self._subscription = subscribe_and_watch_qos(
+            node,
             CompressedImage if self._compressed else Image,
             self.topic,
             self._on_image,
-            QoSProfile(depth=_IMAGE_QOS.depth, reliability=_IMAGE_QOS.reliability),
-            event_callbacks=subscription_event_callbacks(self._on_incompatible_qos),
+            # A profile of its own: the parameters are written into it.
+            QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT),
+            on_incompatible_qos=self._on_incompatible_qos,
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 
@@ -130,12 +131,12 @@ class ImageInput:
             "or a simulation, use_sim_time",
         )
 
-    def _on_incompatible_qos(self, event: Any) -> None:
+    def _on_incompatible_qos(self, policy: str) -> None:
         self._board.post(
             "incompatible_qos",
-            f"a publisher on {self.topic} offers an incompatible QoS (policy "
-            f"{event.last_policy_kind}); this node asks for {self.qos_text}: change either side's "
-            "QoS (here: parameters qos_overrides.TOPIC.subscription.*)",
+            f"a publisher on {self.topic} offers an incompatible QoS ({policy}); this node asks "
+            f"for {self.qos_text}: change either side's QoS (here: parameters "
+            f"qos_overrides.{self.topic}.subscription.*)",
         )
 
 

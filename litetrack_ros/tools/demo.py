@@ -235,13 +235,14 @@ def _play_to_library(args: argparse.Namespace, pictures: Pictures, record: Recor
 def _play_to_node(
     args: argparse.Namespace, pictures: Pictures, record: Record, stack: contextlib.ExitStack
 ) -> None:
-    from litetrack_ros.node.dds import use_image_profile
+    from litetrack_ros.node.dds import stay_on_this_machine, use_image_profile
     from litetrack_ros.node.demo import DemoCamera
     from litetrack_ros.node.replay.node_process import NodeProcess
 
     use_image_profile()
     namespace, check = "/", _nothing
     if not args.attach:
+        stay_on_this_machine()
         namespace = f"/litetrack_demo_{os.getpid()}"
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         names = ("model", "backend", "device", "precision")

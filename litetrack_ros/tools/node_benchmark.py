@@ -38,9 +38,10 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     require("rclpy")
     require("litetrack_ros.msg")
-    from litetrack_ros.node.dds import use_image_profile
+    from litetrack_ros.node.dds import stay_on_this_machine, use_image_profile
     from litetrack_ros.node.overhead import measure_overhead, measure_receiving
 
+    stay_on_this_machine()
     if not args.default_dds:
         use_image_profile()
     width, height = (int(side) for side in args.size.split("x"))
