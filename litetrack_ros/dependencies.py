@@ -36,6 +36,7 @@ WAYS_OUT: dict[str, str] = {
     "safetensors": _PIP.format("torch"),
     "torch": f"{_PIP.format('torch')}, or your platform's own build of torch",
     "tqdm": _PIP.format("eval"),
+    "trax": "pip install vot-trax",
 }
 
 
