@@ -43,10 +43,11 @@ def machine() -> dict[str, str]:
     return {
         "cpu": cpu_name(),
         "cores": str(len(os.sched_getaffinity(0))),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        **{name: os.environ[name] for name in _ROS_VARIABLES if name in os.environ},
+        # Of a file its name will do: reports are passed on.
+        **{name: Path(os.environ[name]).name for name in _ROS_VARIABLES if name in os.environ},
     }
 
 
@@ -176,4 +177,4 @@ def _thumbnail(measured: Measured, at: int, truth: FloatArray, image: Uint8Image
     caption = f"frame {rows.frame[at]}: latency {rows.latency_ms[at]:.1f} ms"
     if measured.accuracy is not None:
         caption += f", overlap {measured.accuracy.overlaps[at]:.2f} (green: ground truth)"
-    return Thumbnail(bytes(cv2.imencode(".jpg", small)[1]), caption)
+    return Thumbnail(bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])[1]), caption)

@@ -55,6 +55,17 @@ def test_a_video_keeps_its_rate(square_frames: list[np.ndarray], tmp_path: Path)
     assert np.diff(stamps).tolist() == [40_000_000] * 11
 
 
+def test_the_drawn_scene_needs_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from litetrack_ros.tools import record
+
+    monkeypatch.setattr(record, "DEMO_FRAMES", 4)
+    assert main(["record", "demo", "-o", str(tmp_path / "bag")]) == 0
+    with Bag(tmp_path / "bag") as bag:
+        assert bag.image_topic().message_count == 4
+        boxes = read_box_topic(bag, bag.topic("/ground_truth", BOX_TYPES))
+        assert all(np.isfinite(b.box_xywh).all() for b in boxes)
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

@@ -46,8 +46,11 @@ def replay(args: argparse.Namespace, node_command: Sequence[str] | None) -> Resu
     Raises:
         LiteTrackError: bad input; nothing was played.
     """
+    from litetrack_ros.node.dds import stay_on_this_machine, use_image_profile
     from litetrack_ros.node.replay import benchmark
 
+    stay_on_this_machine()
+    use_image_profile()
     is_lockstep = args.mode == "lockstep"
     with Bag(args.bag) as bag, _work_folder(args.report) as (folder, scratch):
         inputs = read_inputs(args, bag)
@@ -94,8 +97,11 @@ def measure_peak(args: argparse.Namespace, node_command: Sequence[str] | None) -
     Raises:
         LiteTrackError: bad input, too little memory, or a node that cannot be measured.
     """
+    from litetrack_ros.node.dds import stay_on_this_machine, use_image_profile
     from litetrack_ros.node.replay import benchmark
 
+    stay_on_this_machine()
+    use_image_profile()
     with Bag(args.bag) as bag, _work_folder(None) as (folder, _):
         inputs = read_inputs(args, bag)
         topic = inputs.playlist.topic

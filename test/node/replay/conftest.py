@@ -43,6 +43,9 @@ def run_bag(tmp_path: Path, tiny_model: Path) -> Callable[..., Run]:
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiny networks are slower with several threads, on two busy cores many times."""
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread: tiny networks are slower with several; and what the verb sets, put back."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
