@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +28,8 @@ from litetrack_ros.backends.onnx_files import (
     takes_boxes,
 )
 from litetrack_ros.backends.providers import (
+    CPU,
+    GPU_PROVIDERS,
     TENSORRT,
     Plan,
     cache_folder,
@@ -94,7 +98,17 @@ class OnnxBackend:
         captured = options.cuda_graph and plan.uses_gpu
         self._search = loader.load(paths.search, "search", cuda_graph=captured)
         provider = plan.check(self._search.get_providers(), options.allow_fallback)
-        self._runner = _BoundSearch(self._search, plan, captured)
+        on_gpu = provider in GPU_PROVIDERS
+        self._runner: _DeviceSearch | _HostSearch
+        if on_gpu:
+            self._runner = _DeviceSearch(self._search, plan.device_id, self.max_targets, captured)
+        else:
+            # With other providers than onnxruntime's own, threads are their affair.
+            workers = (options.threads or _cores()) if provider == CPU else 1
+            single = _SessionLoader(plan, options._replace(threads=1), metadata, cache)
+            self._runner = _HostSearch(
+                self._search, lambda: single.load(paths.search, "search", cuda_graph=False), workers
+            )
         self.info = BackendInfo(
             backend="onnx",
             provider=provider,
@@ -111,7 +125,7 @@ class OnnxBackend:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         boxes = np.asarray(boxes_xyxy_norm, dtype=np.float32)
         chunks = []
-        for rows in self._chunks(len(crops)):
+        for rows in _chunks(len(crops), self.max_targets):
             feed: dict[str, Any] = {CROPS: np.ascontiguousarray(crops[rows])}
             if takes_boxes(self.model_config):
                 feed[BOXES] = boxes[rows]
@@ -130,8 +144,7 @@ class OnnxBackend:
 
     def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
         """See :class:`litetrack_ros.backends.base.Backend`."""
-        chunks = self._chunks(len(crops))
-        out = np.concatenate([self._runner.run(crops, templates, rows) for rows in chunks])
+        out = self._runner.run(crops, templates)
         return Predictions(out[:, :4], out[:, 4], out[:, 5])
 
     def score_maps(self, crops: Uint8Image, templates: TemplateFeatures) -> npt.NDArray[np.float32]:
@@ -139,15 +152,9 @@ class OnnxBackend:
         grid = self.model_config.search_grid
         parts = [
             self._search.run([SCORES], _search_feed(crops, templates, rows))[0]
-            for rows in self._chunks(len(crops))
+            for rows in _chunks(len(crops), self.max_targets)
         ]
         return np.asarray(np.concatenate(parts)).reshape(-1, grid, grid)
-
-    def _chunks(self, targets: int) -> list[slice]:
-        return [
-            slice(start, min(start + self.max_targets, targets))
-            for start in range(0, targets, self.max_targets)
-        ]
 
     def _warm_up(self) -> None:
         model = self.model_config
@@ -203,28 +210,50 @@ class _SessionLoader:
             ) from error
 
 
-class _BoundSearch:
-    """The search step with its inputs bound to the device; templates are copied there once."""
+class _HostSearch:
+    """The search step on a CPU: each target by itself, several at a time.
 
-    def __init__(self, session: Any, plan: Plan, captured: bool) -> None:
+    A batch would fall out of the caches and cost more than its targets one by one; and a thread
+    with a target of its own needs not wait for the others after every operator.
+    """
+
+    def __init__(self, session: Any, open_single: Callable[[], Any], workers: int) -> None:
         self._session = session
-        on_gpu = plan.uses_gpu and session.get_providers()[0] in plan.wanted
-        self._device = ("cuda", plan.device_id) if on_gpu else ("cpu", 0)
-        self._captured = captured and on_gpu
+        self._open_single, self._workers = open_single, workers
+        self._single: Any = None  # a session of one thread, opened for the second target
+        self._pool: ThreadPoolExecutor | None = None
+
+    def run(self, crops: Uint8Image, templates: TemplateFeatures) -> npt.NDArray[np.float32]:
+        """Results ``(targets, 6)``."""
+        feeds = [_search_feed(crops, templates, rows) for rows in _chunks(len(crops), 1)]
+        if len(feeds) == 1 or self._workers == 1:
+            rows = [self._session.run([RESULT], feed)[0] for feed in feeds]
+        else:
+            if self._pool is None:
+                self._single = self._open_single()
+                self._pool = ThreadPoolExecutor(self._workers, "litetrack_search")
+            rows = list(self._pool.map(lambda feed: self._single.run([RESULT], feed)[0], feeds))
+        return np.asarray(np.concatenate(rows))
+
+
+class _DeviceSearch:
+    """The search step on a GPU, with its inputs bound there; templates are copied once."""
+
+    def __init__(self, session: Any, device_id: int, max_targets: int, captured: bool) -> None:
+        self._session, self._device_id = session, device_id
+        self._max_targets, self._captured = max_targets, captured
         self._bound: dict[int, _Binding] = {}  # by number of targets: captured graphs keep theirs
 
-    def run(
-        self, crops: Uint8Image, templates: TemplateFeatures, rows: slice
-    ) -> npt.NDArray[np.float32]:
-        """Results ``(targets, 6)`` for some rows of crops and templates."""
-        if self._device[0] == "cpu":
-            # Arrays on the CPU are used where they lie.
-            feed = _search_feed(crops, templates, rows)
-            return np.asarray(self._session.run([RESULT], feed)[0])
-        targets = rows.stop - rows.start
-        if targets not in self._bound:
-            self._bound[targets] = _Binding(self._session, targets, self._device)
-        return self._bound[targets].run(crops, templates, rows, self._captured)
+    def run(self, crops: Uint8Image, templates: TemplateFeatures) -> npt.NDArray[np.float32]:
+        """Results ``(targets, 6)``."""
+        parts = []
+        for rows in _chunks(len(crops), self._max_targets):
+            targets = rows.stop - rows.start
+            if targets not in self._bound:
+                device = ("cuda", self._device_id)
+                self._bound[targets] = _Binding(self._session, targets, device)
+            parts.append(self._bound[targets].run(crops, templates, rows, self._captured))
+        return np.concatenate(parts)
 
 
 class _Binding:
@@ -281,6 +310,14 @@ _RUNTIME_ERRORS = (
     _STATE.NotImplemented,
     _STATE.RuntimeException,
 )
+
+
+def _chunks(targets: int, most: int) -> list[slice]:
+    return [slice(first, min(first + most, targets)) for first in range(0, targets, most)]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _search_feed(crops: Uint8Image, templates: TemplateFeatures, rows: slice) -> dict[str, Any]:

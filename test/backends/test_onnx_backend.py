@@ -30,10 +30,10 @@ def templates_and_crops(backend: OnnxBackend, count: int) -> tuple[TemplateFeatu
     return template, noise_crops(count, model.search_size, 2)
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 6])
-def test_targets_do_not_see_each_other(paths: OnnxPaths, count: int):
-    """Together, also in more than one call, every target gets what it gets alone."""
-    backend = OnnxBackend(paths)
+@pytest.mark.parametrize(("count", "threads"), [(1, 0), (3, 2), (6, 3), (4, 1)])
+def test_targets_do_not_see_each_other(paths: OnnxPaths, count: int, threads: int):
+    """Together, side by side or one after another, every target gets what it gets alone."""
+    backend = OnnxBackend(paths, options=OnnxOptions(threads=threads))
     template, crops = templates_and_crops(backend, count)
     together = backend.search(crops, template)
     assert together.boxes_cxcywh_norm.shape == (count, 4)
