@@ -87,6 +87,7 @@ def _finish(args: argparse.Namespace, inputs: Inputs, outcome: Outcome, raw_path
         )
     metadata = {**_metadata(args, inputs), "node": outcome.diagnostics.get("model", {})}
     report = content(values, metadata, outcome.failure, warnings)
+    report["diagnostics"] = outcome.diagnostics
     write_results(args, Finished(inputs, measured, truth, report, raw_path))
     return Result(values, outcome.failure)
 

@@ -1,8 +1,10 @@
-"""What takes long: memory over ten thousand frames, and the player's jitter and load."""
+"""What takes long: equal boxes, memory over ten thousand frames, the player's jitter and load."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +50,25 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path: Path, tiny_mod
             session.play_recorded(playlist.messages(), InitBox(0, (20.0, 40.0, 30.0, 30.0)))
     for begin, end in zip(resident_mb[1000], resident_mb[9999], strict=True):
         assert end - begin <= 30
+
+
+def test_lockstep_gives_the_boxes_of_litetrack_track_on_every_run(
+    tmp_path: Path, sequences_dir: Path, run_bag: Callable[..., object]
+) -> None:
+    """With the shipped model, on a recorded sequence, through a bag and DDS."""
+    from litetrack_ros.datasets.sequences import read_boxes
+    from litetrack_ros.tools.main import main
+
+    sequence, bag, expected = sequences_dir / "otb_man", tmp_path / "bag", tmp_path / "track.txt"
+    program = [sys.executable, "-m", "litetrack_ros.tools.main"]
+    model = ["--model", "litetrack_nano", "--backend", "torch"]
+    track = [*program, "track", str(sequence), *model, "--save-txt", str(expected)]
+    subprocess.run(track, check=True, capture_output=True)
+    assert main(["record", str(sequence), "-o", str(bag)]) == 0
+    for number in range(2):
+        found = tmp_path / f"bag{number}.txt"
+        run_bag(bag, *model, "--mode", "lockstep", "--save-txt", str(found))
+        assert read_boxes(found) == pytest.approx(read_boxes(expected), abs=1e-3)
 
 
 def _sleep_jitter_ms() -> float:

@@ -38,7 +38,7 @@ def _library_boxes(model: Path, count: int) -> np.ndarray:
     return np.stack([result.box_xywh for result in results])
 
 
-@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+@pytest.mark.parametrize("storage", ["mcap", pytest.param("sqlite3", marks=pytest.mark.slow)])
 def test_lockstep_gives_the_boxes_of_the_library(
     run_bag: Callable[..., Any], tiny_model: Path, tmp_path: Path, storage: str
 ) -> None:
@@ -73,7 +73,10 @@ def test_lockstep_gives_the_boxes_of_the_library(
         assert timing.message_count == 30
 
 
-@pytest.mark.parametrize("stage", ["conversion", "crop", "model", "decode"])
+@pytest.mark.parametrize(
+    "stage",
+    ["model", *(pytest.param(s, marks=pytest.mark.slow) for s in ("conversion", "crop", "decode"))],
+)
 def test_a_known_delay_shows_in_the_median_of_its_stage(
     run_bag: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
