@@ -106,7 +106,7 @@ def read_lasot_test(root: Path) -> list[BenchmarkSequence]:
     Raises:
         DatasetError: as :func:`read_got10k_split`.
     """
-    sequences = []
+    sequences, tags = [], _tags("lasot")
     for category, numbers in shipped_ranges("lasot").items():
         for number in sorted(numbers):
             name = f"{category}-{number}"
@@ -119,7 +119,7 @@ def read_lasot_test(root: Path) -> list[BenchmarkSequence]:
                 flags = parse_flags(_text(folder / label), len(boxes), str(folder / label))
                 hidden |= flags != 0
             paths = ImageFolder(folder / "img").paths
-            sequences.append(_sequence(name, folder, boxes, paths, ~hidden))
+            sequences.append(_sequence(name, folder, boxes, paths, ~hidden, tags.get(name, ())))
     return _not_empty(sequences, root, "LaSOT's test set")
 
 
@@ -129,16 +129,15 @@ def read_otb100(root: Path) -> list[BenchmarkSequence]:
     Raises:
         DatasetError: as :func:`read_got10k_split`.
     """
-    sequences = []
+    sequences, tags = [], _tags("otb100")
     for folder in sorted(p for p in root.iterdir() if (p / "img").is_dir()):
         truths = [p for p in sorted(folder.glob("groundtruth*.txt")) if _text(p).strip()]
-        attributes = _words(folder / "attrs.txt")
         for number, truth in enumerate(truths, start=1):
             name = folder.name if len(truths) == 1 else f"{folder.name}.{number}"
             paths = ImageFolder(folder / "img").paths
             paths = paths[OTB_PARTS.get(folder.name.lower(), slice(None))]
             boxes = parse_boxes(_text(truth), str(truth))
-            sequences.append(_sequence(name, folder, boxes, paths, None, attributes))
+            sequences.append(_sequence(name, folder, boxes, paths, None, tags.get(name, ())))
     return _not_empty(sequences, root, "OTB-100")
 
 
@@ -148,7 +147,7 @@ def read_uav123(root: Path) -> list[BenchmarkSequence]:
     Raises:
         DatasetError: as :func:`read_got10k_split`.
     """
-    sequences = []
+    sequences, tags = [], _tags("uav123")
     for name, place in read_yaml(config_path("datasets/uav123")).items():
         folder_name, _, span = str(place).partition(" ")
         first, _, last = span.partition("-")
@@ -157,8 +156,7 @@ def read_uav123(root: Path) -> list[BenchmarkSequence]:
         if annotation.is_file() and folder.is_dir():
             boxes = parse_boxes(_text(annotation), str(annotation))
             paths = ImageFolder(folder).paths[int(first) - 1 : int(last)]
-            attributes = _words(root / "anno/UAV123/att" / f"{name}.txt")
-            sequences.append(_sequence(name, folder, boxes, paths, None, attributes))
+            sequences.append(_sequence(name, folder, boxes, paths, None, tags.get(name, ())))
     return _not_empty(sequences, root, "UAV123")
 
 
@@ -284,8 +282,10 @@ def _nfs_corners(path: Path) -> FloatArray:
         raise DatasetError(f"{path}: expected 'id x1 y1 x2 y2 ...' lines ({error})") from error
 
 
-def _words(path: Path) -> tuple[str, ...]:
-    return tuple(_text(path).replace(",", " ").split()) if path.is_file() else ()
+def _tags(benchmark: str) -> dict[str, tuple[str, ...]]:
+    """Attributes by sequence, as the benchmark publishes them."""
+    listed = read_yaml(config_path("datasets/attributes"))[benchmark]
+    return {str(name): tuple(str(tags).split()) for name, tags in listed.items()}
 
 
 def _text(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from litetrack_ros.datasets.published import shipped_ranges
 from litetrack_ros.datasets.sampling import PairSampling, TrackingPairs
 from litetrack_ros.datasets.training_set import TrainingSet
 from litetrack_ros.errors import DatasetError
+from litetrack_ros.tools.main import main
 
 
 @pytest.fixture(autouse=True)
@@ -232,3 +234,16 @@ def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
     (root / "part.zip").write_bytes((tmp_path / "whole.zip").read_bytes()[:5000])
     with pytest.raises(DatasetError, match=r"part\.zip"):
         open_set("got10k_train", root)
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root, figures = tmp_path / "data", tmp_path / "figures.json"
+    write_got10k(root, [1], prefix="Val")
+    assert main(["data", "check", str(root), "--json", str(figures)]) == 0
+    assert "complete" in capsys.readouterr().out
+    assert json.loads(figures.read_text())["statistics"]["frames"] == 24
+    (root / "GOT-10k_Val_000001/00000003.jpg").unlink()
+    assert main(["data", "check", str(root)]) == 1
+    assert "1 frames, such as GOT-10k_Val_000001/00000003.jpg" in capsys.readouterr().out
+    assert main(["data", "check", str(root), "--set", "lasot"]) == 2
+    assert "no data set 'lasot'" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -13,9 +14,11 @@ import pytest
 import torch
 from published_layouts import write_coco, write_got10k, write_lasot, write_trackingnet
 
+from litetrack_ros.config import to_json
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.tools.main import main
 from litetrack_ros.training.batches import StepBatches
+from litetrack_ros.training.checkpoints import _same_recipe
 from litetrack_ros.training.loop import RunOptions, Trainer, train
 from litetrack_ros.training.processes import ProcessGroup
 from litetrack_ros.training.recipe import Recipe, read_recipe
@@ -170,3 +173,14 @@ def test_two_processes_give_the_gradients_of_twice_the_batch(tmp_path: Path) -> 
     for name, gradient in one.items():
         scale = float(gradient.abs().max())
         np.testing.assert_allclose(two[name], gradient, atol=1e-5 * max(scale, 1e-6), err_msg=name)
+
+
+def test_a_state_of_an_earlier_version_resumes(tmp_path: Path) -> None:
+    """Recipe keys that came later had their defaults then."""
+    recipe = _tiny(tmp_path)
+    written = json.loads(to_json(recipe))
+    assert _same_recipe(json.dumps(written), recipe)
+    del written["teacher"], written["rate_pairs"]
+    assert _same_recipe(json.dumps(written), dataclasses.replace(recipe, rate_pairs=0))
+    assert not _same_recipe(json.dumps(written), dataclasses.replace(recipe, teacher="t"))
+    assert not _same_recipe(json.dumps({**written, "seed": 9}), recipe)
