@@ -174,3 +174,78 @@ def test_a_node_that_does_not_start_is_told_with_its_reason(
     bag = make_bag(tmp_path / "bag", 4)
     with pytest.raises(ReplayError, match=r"the node ended with status 1: .*no model file"):
         run_bag(bag, "--model", "/no/such/model.safetensors")
+
+
+@pytest.mark.slow
+def test_compressed_images_and_a_target_selected_by_a_topic(
+    run_bag: Callable[..., Any], tmp_path: Path
+) -> None:
+    """PNG images; the init box comes with the fourth."""
+    from litetrack_ros.bags.types import COMPRESSED_IMAGE, INIT_BOX, make, make_header
+    from litetrack_ros.bags.writer import writing_bag
+    from litetrack_ros.datasets.sequences import read_boxes
+    from litetrack_ros.opencv import cv2
+
+    frames, boxes = moving_square(12)
+    with writing_bag(tmp_path / "bag") as writer:
+        for index, frame in enumerate(frames):
+            stamp_ns = 10**18 + index * 10**8
+            header = make_header(stamp_ns, "camera")
+            data = cv2.imencode(".png", frame.image)[1].reshape(-1)
+            image = make(COMPRESSED_IMAGE, header=header, format="png", data=data)
+            writer.write("/camera/image_raw/compressed", COMPRESSED_IMAGE, stamp_ns, image)
+            if index == 3:
+                fields = dict(zip(("x", "y", "width", "height"), boxes[3].tolist(), strict=True))
+                init = make(INIT_BOX, header=header, target_id="", **fields)
+                writer.write("/init", INIT_BOX, stamp_ns + 5, init)
+    text = tmp_path / "boxes.txt"
+    run = run_bag(tmp_path / "bag", "--init-topic", "/init", "--mode", "lockstep",
+                  "--save-txt", str(text))  # fmt: skip
+    assert run.status == 0
+    found = read_boxes(text)
+    assert np.isnan(found[:3]).all()
+    assert found[3].tolist() == boxes[3].tolist()
+    assert np.isfinite(found[4:]).all()
+    assert run.figures["answered"] == 12
+
+
+def test_a_bag_that_turns_out_damaged_leaves_a_report(
+    run_bag: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import sqlite3
+
+    bag = make_bag(tmp_path / "bag", 12, "sqlite3")
+    with sqlite3.connect(bag / "bag.db3") as connection:
+        connection.execute("DELETE FROM messages WHERE id > 24")  # three topics: 8 frames are left
+    run = run_bag(bag)
+    assert run.status == 3
+    assert "only 8 of the 12 messages on /camera/image_raw" in capsys.readouterr().err
+    assert len(run.rows) == 8
+    assert "is truncated" in run.report["failure"]
+
+
+@pytest.mark.slow
+def test_the_peak_rate_is_that_of_the_slow_stage(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from litetrack_ros.bags.reader import Bag
+    from litetrack_ros.benchmarking.playlist import Playlist, preload
+    from litetrack_ros.node.replay.benchmark import measure_peak
+    from litetrack_ros.node.replay.player import InitBox
+    from litetrack_ros.node.replay.session import NodeSettings
+
+    monkeypatch.setenv("DELAY_STAGE", "model")
+    monkeypatch.setenv("DELAY_S", "0.05")
+    monkeypatch.setenv("DELAY_LOG", str(tmp_path / "delays.txt"))
+    with Bag(make_bag(tmp_path / "bag", 20)) as bag:
+        loaded = preload(Playlist(bag, bag.image_topic()), 10**9)
+    settings = NodeSettings(
+        {"model": str(tiny_model), "backend": "torch"}, False, tmp_path / "log", command=SLOW_NODE
+    )
+    said: list[str] = []
+    init = InitBox(0, (20.0, 40.0, 30.0, 30.0))
+    figures = measure_peak(loaded, init, settings, said.append, runs=1, run_s=1.0)
+    # A step takes 50 ms: at most 20 a second, and a busy machine manages less.
+    assert 4 < figures["peak_rate_hz"] <= 20.5
+    assert figures["latency_p50_at_50_percent_ms"] >= 50
+    assert len(said) == 4
