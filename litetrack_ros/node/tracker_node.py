@@ -36,7 +36,8 @@ from litetrack_ros.node.worker import TrackingWorker
 from litetrack_ros.tracker.tracker import MultiTracker
 
 _DIAGNOSTIC_PERIOD_S = 1.0
-_STOP_TIMEOUT_S = 1.5
+_STOP_TIMEOUT_S = 30.0  # a model call may take long, and the next thread must not meet it
+_EXIT_TIMEOUT_S = 0.5  # nobody comes after this thread
 
 BackendOpener = Callable[..., Backend]
 
@@ -145,6 +146,7 @@ class TrackerNode(LifecycleNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of the model, topics and services."""
         self._close_session()
+        gc.collect()  # networks hold cycles; without this the next one is loaded beside the old
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -164,7 +166,7 @@ class TrackerNode(LifecycleNode):
 
     def close(self) -> None:
         """End the tracking thread and destroy the node, whatever its state."""
-        self._close_session()
+        self._close_session(_EXIT_TIMEOUT_S)
         self.destroy_node()
 
     # Building and taking apart
@@ -192,7 +194,7 @@ class TrackerNode(LifecycleNode):
         ]
         return session
 
-    def _stop(self) -> None:
+    def _stop(self, timeout_s: float = _STOP_TIMEOUT_S) -> None:
         session = self._session
         if session is None:
             return
@@ -203,20 +205,18 @@ class TrackerNode(LifecycleNode):
         session.images = session.init_input = None
         if session.worker is not None:
             session.worker.drop_targets()
-            if not session.worker.stop(_STOP_TIMEOUT_S):
+            if not session.worker.stop(timeout_s):
                 self.get_logger().warning("the model is still at work: not waiting for it")
             session.worker = None
 
-    def _close_session(self) -> None:
-        self._stop()
+    def _close_session(self, timeout_s: float = _STOP_TIMEOUT_S) -> None:
+        self._stop(timeout_s)
         session, self._session = self._session, None
         if session is None:
             return
         session.outputs.destroy()
         for service in session.services:
             self.destroy_service(service)
-        del session
-        gc.collect()  # networks hold cycles; without this the next one is loaded beside the old
 
     # Callbacks
 

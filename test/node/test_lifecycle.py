@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ros_client import START_TIMEOUT_S
 
 pytestmark = pytest.mark.ros
 
@@ -48,7 +49,7 @@ def _request_transition(client: Any, which: str | int) -> None:
     else:
         request.transition.id = which
     service = client.node.create_client(ChangeState, "litetrack/change_state")
-    client.spin_until(service.service_is_ready, 40, "the node's services")
+    client.spin_until(service.service_is_ready, START_TIMEOUT_S, "the node's services")
     service.call_async(request)
 
 
@@ -148,7 +149,7 @@ def test_an_impossible_transition_does_not_end_the_node(
     node = start_node(autostart=False)
     assert _state(client) == "unconfigured"
     service = client.node.create_client(ChangeState, "litetrack/change_state")
-    client.spin_until(service.service_is_ready, 40, "the node's services")
+    client.spin_until(service.service_is_ready, START_TIMEOUT_S, "the node's services")
     service.call_async(
         ChangeState.Request(transition=Transition(id=Transition.TRANSITION_ACTIVATE))
     )
@@ -162,7 +163,7 @@ def test_an_impossible_transition_does_not_end_the_node(
 def test_with_autostart_a_failed_configure_exits_non_zero(
     start_node: Callable[..., Any], parameters: dict[str, Any]
 ) -> None:
-    status, log, _ = start_node(**parameters).wait(40)
+    status, log, _ = start_node(**parameters).wait(START_TIMEOUT_S)
     assert status == 1
     assert "cannot configure: " in log
     assert "Traceback" not in log
@@ -185,6 +186,24 @@ def test_a_signal_ends_the_node_cleanly_within_two_seconds(
     assert took_s < 2.0
     for word in ("Traceback", "Error", "error", "terminate"):
         assert word not in log, log
+
+
+def test_a_signal_does_not_wait_for_a_model_at_work(
+    start_node: Callable[..., Any], client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+
+    monkeypatch.setenv("DELAY_S", "4")  # the warm-up waits for it twice
+    node = start_node(program=Path(__file__).with_name("delayed_node.py"))
+    client.wait_for_node()
+    client.select((10, 10, 20, 20))
+    for index in range(10):
+        client.send(np.zeros((120, 160, 3), np.uint8), 10**9 + index)
+        client.spin_for(0.1)
+    status, log, took_s = node.end(signal.SIGTERM)
+    assert status == 0, log
+    assert took_s < 2.0
+    assert "Traceback" not in log
 
 
 @pytest.mark.slow
