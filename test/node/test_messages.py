@@ -1,0 +1,108 @@
+"""Results as ROS messages."""
+
+from __future__ import annotations
+
+import importlib.util
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from litetrack_ros.node.frame_slot import Counts
+from litetrack_ros.tracker.state import State
+from litetrack_ros.tracker.tracker import StageTiming, TrackResult
+
+pytestmark = pytest.mark.ros
+
+
+def _result(target_id: str = "cup", box: Any = (1.5, 2.5, 30.0, 40.0)) -> TrackResult:
+    timing = StageTiming(1.0, 2.0, 3.0)
+    return TrackResult(target_id, np.array(box), np.float32(0.75), 0.5, State.LOST, timing)
+
+
+def test_states_are_numbered_as_in_the_message() -> None:
+    from litetrack_ros.msg import TrackedBox
+
+    assert {state.name: getattr(TrackedBox, state.name) for state in State} == {
+        state.name: int(state) for state in State
+    }
+
+
+def test_boxes_keep_header_order_and_numbers() -> None:
+    from std_msgs.msg import Header
+
+    from litetrack_ros.node.messages import box_array
+
+    header = Header(frame_id="camera")
+    header.stamp.sec = 7
+    message = box_array(header, [_result("a"), _result("b", (0, 0, 1, 1))])
+    assert (message.header.frame_id, message.header.stamp.sec) == ("camera", 7)
+    assert [box.target_id for box in message.boxes] == ["a", "b"]
+    first = message.boxes[0]
+    assert (first.x, first.y, first.width, first.height) == (1.5, 2.5, 30.0, 40.0)
+    assert (first.state, first.score) == (3, 0.75)
+
+
+def test_timing_takes_integers_too() -> None:
+    from rclpy.serialization import serialize_message
+    from std_msgs.msg import Header
+
+    from litetrack_ros.node.messages import frame_timing
+
+    tracked: Any = SimpleNamespace(
+        frame=SimpleNamespace(message=SimpleNamespace(header=Header())),
+        queue_wait_ms=1,
+        conversion_ms=2,
+        timing=StageTiming(3, 4, 5),
+    )
+    message = frame_timing(tracked, 6, 7, 8, Counts(received=3, processed=2, replaced=1))
+    assert len(serialize_message(message)) > 100  # an int there would end this process
+    assert (message.model_ms, message.total_ms, message.received) == (4.0, 7.0, 3)
+
+
+@pytest.mark.parametrize("stamp_ns", [0, 1, 10**9 - 1, 1795374692713954977])
+def test_stamps_there_and_back(stamp_ns: int) -> None:
+    from litetrack_ros.node.messages import ns_to_stamp, stamp_to_ns
+
+    assert stamp_to_ns(ns_to_stamp(stamp_ns)) == stamp_ns
+
+
+def test_images_hold_every_byte() -> None:
+    from std_msgs.msg import Header
+
+    from litetrack_ros.node.messages import bgr8_message
+
+    image = np.random.default_rng(0).integers(0, 255, (5, 7, 3), dtype=np.uint8)
+    message = bgr8_message(Header(), image)
+    assert (message.height, message.width, message.step, message.encoding) == (5, 7, 21, "bgr8")
+    assert bytes(message.data) == image.tobytes()
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("vision_msgs") is None, reason="vision_msgs is not installed"
+)
+def test_the_node_publishes_detections(live_node: Any, client: Any) -> None:
+    from vision_msgs.msg import Detection2DArray
+
+    node = live_node(publish_detections=True)
+    assert node.transition("configure") and node.transition("activate")
+    client.wait_for_node()
+    received: list[Any] = []
+    client.node.create_subscription(Detection2DArray, "litetrack/detections", received.append, 10)
+    picture = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    client.select((40, 30, 50, 40), target_id="cup")
+
+    def seen() -> bool:
+        client.send(picture, 10**9 + len(client.boxes))
+        client.spin_for(0.05)
+        return bool(received) and bool(received[-1].detections)
+
+    client.spin_until(seen, 20, "a detection")
+    by_stamp = {m.header.stamp.nanosec: m.boxes[0] for m in client.boxes if m.boxes}
+    box = by_stamp[received[-1].header.stamp.nanosec]
+    found = received[-1].detections[0]
+    assert found.id == "cup"
+    assert found.bbox.size_x == box.width
+    assert found.bbox.center.position.x == box.x + box.width / 2
+    assert found.results[0].hypothesis.score == box.score
