@@ -23,6 +23,7 @@ target_cue: inside
 template_size: 32
 search_size: 64
 decode: exact
+layer_scale_init: 1.0
 """
 
 

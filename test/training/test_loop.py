@@ -132,14 +132,14 @@ def test_it_learns(
 ) -> None:
     recipe = dataclasses.replace(
         tiny_recipe,
-        steps=160,
+        steps=240,
         warmup_steps=10,
         learning_rate=3e-3,
         rolled_share=0.0,
         precision=precision,  # type: ignore[arg-type]
         ema_decay=0.9,
-        quality_from_step=120,
-        validate_every=160,
+        quality_from_step=200,
+        validate_every=240,
     )
     _train(recipe, squares, tmp_path)
     report = {key: float(value) for key, value in _table(tmp_path, "validation")[-1].items()}
