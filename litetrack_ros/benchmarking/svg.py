@@ -11,7 +11,7 @@ import numpy as np
 from litetrack_ros.geometry import FloatArray
 
 WIDTH, HEIGHT = 860, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 12, 12, 36
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 24, 12, 36  # the right one holds half a tick label
 _TICKS = 5
 _MAX_POINTS = 4000
 _BLUE, _RED, _GREY = "#2563ab", "#c0392b", "#8a8f98"
