@@ -175,21 +175,26 @@ def test_a_fallback_takes_the_other_encodings() -> None:
     assert convert_image(message, lambda _: made).image is made
 
 
-@pytest.mark.parametrize(("suffix", "tolerance"), [(".png", 0), (".jpg", 8)])
-@pytest.mark.parametrize("kind", ["colour", "grey", "sixteen bit"])
-def test_compressed_images(suffix: str, tolerance: int, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "kind", "tolerance"),
+    [
+        (".png", "colour", 0),
+        (".png", "grey", 0),
+        (".png", "sixteen bit", 0),
+        (".jpg", "colour", 100),  # the noise's colours are smeared; the shape is what counts
+        (".jpg", "grey", 8),
+    ],
+)
+def test_compressed_images(suffix: str, kind: str, tolerance: int) -> None:
     smooth = cv2.resize(_noise(3)[:3, :4], (64, 48), interpolation=cv2.INTER_CUBIC)
     picture = smooth if kind == "colour" else smooth[:, :, 0]
     if kind == "sixteen bit":
-        if suffix == ".jpg":
-            pytest.skip("JPEG has no 16 bits")
         picture = picture.astype(np.uint16) * 257
     data = array.array("B", cv2.imencode(suffix, picture)[1].tobytes())
     image, order = convert_compressed(SimpleNamespace(format="bgr8; compressed", data=data))
     expected = smooth if kind == "colour" else np.repeat(smooth[:, :, :1], 3, axis=2)
     assert (image.dtype, image.shape, order) == (np.uint8, (48, 64, 3), "bgr")
-    if kind != "colour" or suffix == ".png":
-        assert np.abs(image.astype(int) - expected).max() <= tolerance
+    assert np.abs(image.astype(int) - expected).max() <= tolerance
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\xff\xd8\xff"])
