@@ -83,6 +83,7 @@ _LAYOUTS: dict[str, _Layout] = {
     "nv21": _Layout(1, cv2.COLOR_YUV2BGR_NV21),
 }
 ENCODINGS = tuple(_LAYOUTS)
+_YUV_422 = ("uyvy", "yuv422", "yuyv", "yuv422_yuy2")
 
 _DECODE_FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
@@ -113,6 +114,9 @@ def check_image_message(message: ImageMessage, fallback: Fallback | None = None)
         )
     if message.encoding == "nv21" and (width % 2 or height % 2):
         raise ImageError(f"nv21 needs an even width and height, not {width}x{height}")
+    # OpenCV 4 converts such an image and loses its last column, OpenCV 5 refuses it.
+    if message.encoding in _YUV_422 and width % 2:
+        raise ImageError(f"{message.encoding} needs an even width, not {width}")
     rows = _rows(message)
     if len(message.data) < rows * step:
         raise ImageError(

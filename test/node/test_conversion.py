@@ -162,9 +162,10 @@ def test_unusable_images_are_refused_with_the_reason(fields: dict[str, Any], rea
             refuse(broken)
 
 
-def test_odd_width_yuv_is_refused_not_raised_by_opencv() -> None:
-    message = _message(np.zeros((HEIGHT, 2 * WIDTH), np.uint8), "yuyv", width=WIDTH - 1)
-    with pytest.raises(ImageError, match="cannot convert a 15x12 'yuyv' image"):
+@pytest.mark.parametrize("encoding", ["uyvy", "yuv422", "yuyv", "yuv422_yuy2"])
+def test_odd_width_yuv_is_refused(encoding: str) -> None:
+    message = _message(np.zeros((HEIGHT, 2 * WIDTH), np.uint8), encoding, width=WIDTH - 1)
+    with pytest.raises(ImageError, match=f"{encoding} needs an even width, not 15"):
         convert_image(message)
 
 
