@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 
 from litetrack_ros.errors import ImageError
 from litetrack_ros.msg import InitBox
-from litetrack_ros.node.compat import subscribe_and_watch_qos
+from litetrack_ros.node.compat import parameter_override_names, subscribe_and_watch_qos
 from litetrack_ros.node.conversion import (
     ConvertedImage,
     Fallback,
@@ -72,15 +72,25 @@ class ImageInput:
         self.topic = image_topic(node, transport)
         self.transport_window = SlidingWindow(window_s)  # stamp to callback, ms
         self.last_arrival_s = time.perf_counter()
-        self._subscription = subscribe_and_watch_qos(
-            node,
+        name = f"qos_overrides.{self.topic}.subscription.reliability"
+        self._is_reliability_given = name in parameter_override_names(node)
+        # An image that is larger than the DDS's packets arrives more often where lost packets are
+        # sent again; whether they can be is the publishers' choice, and shows when they are met.
+        self._subscription = self._subscribe(ReliabilityPolicy.RELIABLE)
+        self._is_destroyed = False
+
+    def _subscribe(self, reliability: ReliabilityPolicy) -> Any:
+        policies = [QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH]
+        if self._is_reliability_given:
+            policies.append(QoSPolicyKind.RELIABILITY)
+        return subscribe_and_watch_qos(
+            self._node,
             CompressedImage if self._compressed else Image,
             self.topic,
             self._on_image,
-            # A profile of its own: the parameters are written into it.
-            QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT),
+            QoSProfile(depth=1, reliability=reliability),  # the parameters are written into it
             on_incompatible_qos=self._on_incompatible_qos,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            qos_overriding_options=QoSOverridingOptions(policies),
         )
 
     @property
@@ -97,6 +107,7 @@ class ImageInput:
 
     def destroy(self) -> None:
         """End the subscription."""
+        self._is_destroyed = True
         self._node.destroy_subscription(self._subscription)
 
     def _on_image(self, message: Any) -> None:
@@ -132,12 +143,25 @@ class ImageInput:
         )
 
     def _on_incompatible_qos(self, policy: str) -> None:
+        executor = self._node.executor
+        if policy == "RELIABILITY" and not self._is_reliability_given and executor is not None:
+            # Not here: this is a callback of the subscription that goes.
+            executor.create_task(self._take_best_effort)
+            return
         self._board.post(
             "incompatible_qos",
             f"a publisher on {self.topic} offers an incompatible QoS ({policy}); this node asks "
             f"for {self.qos_text}: change either side's QoS (here: parameters "
             f"qos_overrides.{self.topic}.subscription.*)",
         )
+
+    def _take_best_effort(self) -> None:
+        """A best-effort publisher has come: only a best-effort subscription hears it, and all."""
+        if self._is_destroyed:
+            return
+        self._node.destroy_subscription(self._subscription)
+        self._subscription = self._subscribe(ReliabilityPolicy.BEST_EFFORT)
+        self._node.get_logger().info(f"{self.topic} has a best-effort publisher: so is this node")
 
 
 class InitInput:

@@ -14,7 +14,9 @@ START_TIMEOUT_S = 90.0  # of a process that loads PyTorch, on a busy machine
 class Client:
     """Publishes images and init boxes, collects boxes, timing and diagnostics."""
 
-    def __init__(self, image_topic: str = "image", name: str = "litetrack") -> None:
+    def __init__(
+        self, image_topic: str = "image", name: str = "litetrack", reliability: str = "RELIABLE"
+    ) -> None:
         import rclpy
         from diagnostic_msgs.msg import DiagnosticArray
         from rclpy.executors import SingleThreadedExecutor
@@ -32,7 +34,8 @@ class Client:
         self._service_clients: dict[str, Any] = {}
         reliable = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
         image_type = CompressedImage if image_topic.endswith("/compressed") else Image
-        self.images = self.node.create_publisher(image_type, image_topic, reliable)
+        image_qos = QoSProfile(depth=10, reliability=ReliabilityPolicy[reliability])
+        self.images = self.node.create_publisher(image_type, image_topic, image_qos)
         self.inits = self.node.create_publisher(InitBox, f"{name}/init_box", reliable)
         self.rois = self.node.create_publisher(RegionOfInterest, f"{name}/init_roi", reliable)
         self.boxes: list[Any] = []

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,14 @@ def test_bad_changes_are_refused_and_name_the_parameter(
     assert node.node.get_parameter(name).value == before
 
 
+def _reaches(client: Any, node: Any, state: str) -> bool:
+    """Whether the node comes to a state within some seconds."""
+    end_s = time.monotonic() + 10
+    while node.state != state and time.monotonic() < end_s:
+        client.spin_for(0.02)
+    return bool(node.state == state)
+
+
 def test_every_transition_and_back(live_node: Callable[..., Any], client: Any) -> None:
     node = live_node()
     for label, state in (
@@ -135,8 +144,11 @@ def test_every_transition_and_back(live_node: Callable[..., Any], client: Any) -
         ("configure", "inactive"),
         ("shutdown", "finalized"),
     ):
-        _request_transition(client, label)
-        client.spin_until(lambda state=state: node.state == state, 20, f"{state} after {label}")
+        for _ in range(3):  # DDS may lose the first request of a client that it has only just met
+            _request_transition(client, label)
+            if _reaches(client, node, state):
+                break
+        assert node.state == state, label
     assert _state(client) == "finalized"
 
 
