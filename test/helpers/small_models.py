@@ -10,6 +10,7 @@ from litetrack_ros.backends.torch_backend import TorchBackend
 from litetrack_ros.config import ModelConfig, TrackerConfig
 from litetrack_ros.model.checkpoint import LoadedWeights
 from litetrack_ros.model.litetrack import LiteTrack
+from litetrack_ros.model.stem import EfficientNetLite0Stem
 
 SMALL = {"embed_dim": 32, "num_heads": 2, "fe_layers": 1, "ai_layers": 2, "head_channels": 16}
 
@@ -25,6 +26,11 @@ def small_model(seed: int = 0, **changes: Any) -> LiteTrack:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = LiteTrack(small_config(**changes)).eval()
+        stem = model.backbone.patch_embed
+        if isinstance(stem, EfficientNetLite0Stem):
+            # PyTorch's own initialisation lets the signal die out over eleven blocks.
+            torch.nn.init.kaiming_normal_(stem.first[0].weight)
+            torch.nn.init.normal_(stem.proj.weight)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
