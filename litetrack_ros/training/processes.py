@@ -58,5 +58,7 @@ def process_group(device: str) -> Iterator[ProcessGroup]:
     distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
         yield ProcessGroup(distributed.get_rank(), world_size, chosen)
+        # Together: a process whose peer has already left may be aborted by gloo's threads.
+        distributed.barrier()
     finally:
         distributed.destroy_process_group()
