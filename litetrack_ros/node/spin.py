@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 
@@ -15,6 +16,9 @@ from litetrack_ros.node.tracker_node import BackendOpener, TrackerNode
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _POLL_S = 0.1  # how late a signal may be noticed
+# Python lets a thread run this long while another waits. Its own 5 ms are a sixth of a camera's
+# period, by which an image's callback would be late while the worker computes.
+_SWITCH_INTERVAL_S = 0.0005
 
 
 def run_node(arguments: Sequence[str] | None, opener: BackendOpener) -> int:
@@ -23,6 +27,7 @@ def run_node(arguments: Sequence[str] | None, opener: BackendOpener) -> int:
     rclpy's own signal handlers shut ROS down in a thread of theirs, while this one takes the node
     apart: that ended in a crash now and then. Here signals only say that it is time to go.
     """
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     is_ending = threading.Event()
     for number in _SIGNALS:
         signal.signal(number, lambda *_: is_ending.set())
