@@ -8,8 +8,6 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-WARM_UP_ROUNDS = 2
-
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -30,22 +28,26 @@ def interleave(
     rounds: int,
     on_round: Callable[[], None] | None = None,
 ) -> dict[Key, Times]:
-    """Call every measure once a round.
+    """Time every measure once a round.
+
+    Right before the timed call there is one that does not count. It leaves the caches and the
+    threads as a program finds them that does nothing else: what ran before is another library,
+    whose idle threads spin on the cores for a while.
 
     Args:
         measures: what to call, by name.
-        rounds: how often, after :data:`WARM_UP_ROUNDS` that do not count.
+        rounds: how often.
         on_round: called after each, for a progress bar.
     """
     times = {name: Times([], []) for name in measures}
-    for index in range(-WARM_UP_ROUNDS, rounds):
+    for _ in range(rounds):
         for name, call in measures.items():
+            call()
             wall, cpu = time.perf_counter(), time.process_time()
             call()
             spent = 1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - cpu)
-            if index >= 0:
-                times[name].wall.append(spent[0])
-                times[name].cpu.append(spent[1])
+            times[name].wall.append(spent[0])
+            times[name].cpu.append(spent[1])
         if on_round is not None:
             on_round()
     return times

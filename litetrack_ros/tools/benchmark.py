@@ -154,14 +154,14 @@ def _measure(
     import numpy as np
 
     from litetrack_ros.benchmarking.durations import summarise_durations
-    from litetrack_ros.speed.timing import WARM_UP_ROUNDS, interleave, median_ratio
+    from litetrack_ros.speed.timing import interleave, median_ratio
 
     measures = {
         (subject.name, name): call
         for subject in subjects
         for name, call in subject.measures.items()
     }
-    with Progress(args.rounds + WARM_UP_ROUNDS, "benchmark") as progress:
+    with Progress(args.rounds, "benchmark") as progress:
         times = interleave(measures, args.rounds, progress.step)
     first = subjects[0]
     base_name = "search 1" if "search 1" in first.measures else next(iter(first.measures))

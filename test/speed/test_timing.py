@@ -6,16 +6,16 @@ import time
 
 import pytest
 
-from litetrack_ros.speed.timing import WARM_UP_ROUNDS, interleave, median_ratio
+from litetrack_ros.speed.timing import interleave, median_ratio
 
 
-def test_measures_take_turns_after_the_warm_up():
+def test_measures_take_turns_each_after_a_call_that_does_not_count():
     calls: list[str] = []
     rounds: list[int] = []
     measures = {name: lambda name=name: calls.append(name) for name in ("a", "b")}
     times = interleave(measures, 3, lambda: rounds.append(len(calls)))
-    assert "".join(calls) == "ab" * (3 + WARM_UP_ROUNDS)
-    assert rounds == [2, 4, 6, 8, 10]
+    assert "".join(calls) == "aabb" * 3
+    assert rounds == [4, 8, 12]
     assert all(len(t.wall) == len(t.cpu) == 3 for t in times.values())
 
 
