@@ -76,13 +76,15 @@ def run_sequence(
     sequence: AnnotatedSequence,
     make_tracker: TrackerFactory,
     on_frame: Callable[[], None] | None = None,
+    init_box_xywh: FloatArray | None = None,
 ) -> SequenceRun:
-    """Track a sequence once from its first box.
+    """Track a sequence once from its first box, or from another box in its first frame.
 
     Args:
         sequence: frames and ground truth, of which the tracker sees the first box.
         make_tracker: makes a fresh tracker.
         on_frame: called after every frame, for a progress bar.
+        init_box_xywh: what the tracker starts from in place of the true box.
 
     Raises:
         MediaError: a frame cannot be read.
@@ -90,12 +92,13 @@ def run_sequence(
         BoxError: no track can start from the first box.
     """
     tracker = make_tracker()
+    init_box = sequence.boxes_xywh[0] if init_box_xywh is None else init_box_xywh
     boxes: list[FloatArray] = []
     update_s = 0.0
     for frame in sequence.frames():
         if not boxes:
-            tracker.init(frame.image, sequence.boxes_xywh[0])
-            boxes.append(sequence.boxes_xywh[0])
+            tracker.init(frame.image, init_box)
+            boxes.append(init_box)
         else:
             start = time.perf_counter()
             box = tracker.update(frame.image)

@@ -40,12 +40,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-dir", type=Path, metavar="DIR", help="write the boxes to DIR/SEQUENCE.txt"
     )
+    parser.add_argument(
+        "--perturbed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="run N more times from first boxes that are up to 5 %% off",
+    )
     add_json_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the protocol, print the table, save what was asked for."""
     from litetrack_ros.datasets.sequences import find_sequences, format_boxes
+    from litetrack_ros.evaluation import perturbation
     from litetrack_ros.evaluation.report import HEADER, Report
     from litetrack_ros.evaluation.runner import run_sequence
     from litetrack_ros.files import make_folder, write_text
@@ -54,17 +62,27 @@ def run(args: argparse.Namespace) -> int:
     make_tracker, about = _open_tracker(args)
     if args.save_dir is not None:
         make_folder(args.save_dir)
-    runs = []
-    with Progress(sum(len(s) for s in sequences), "evaluate") as progress:
+    runs, perturbed_runs = [], []
+    frames = sum(len(s) for s in sequences) * (1 + args.perturbed)
+    with Progress(frames, "evaluate") as progress:
         for sequence in sequences:
             done = run_sequence(sequence, make_tracker, progress.step)
             runs.append(done)
             if args.save_dir is not None:
                 text = format_boxes(done.boxes_xywh)
                 write_text(args.save_dir / f"{sequence.name}.txt", text)
+            for seed in range(args.perturbed):
+                box = perturbation.perturb_box(sequence.boxes_xywh[0], seed)
+                perturbed_runs.append(run_sequence(sequence, make_tracker, progress.step, box))
     report = Report(runs)
     print(format_table(HEADER, report.table()))
-    write_json(args.json, {**about, **report.figures()})
+    figures = {**about, **report.figures()}
+    if perturbed_runs:
+        perturbed = perturbation.PerturbedRuns(perturbed_runs)
+        print(f"\nfrom {args.perturbed} first boxes, up to {perturbation.AMOUNT:.0%} off:")
+        print(format_table(perturbation.HEADER, perturbed.table()))
+        figures["perturbed"] = perturbed.figures()
+    write_json(args.json, figures)
     return 0
 
 

@@ -29,6 +29,20 @@ def test_our_tracker(
     np.testing.assert_array_equal(saved[0], [20, 40, 30, 30])
 
 
+def test_perturbed_first_boxes(
+    tmp_path: Path, square_sequence: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+):
+    report = tmp_path / "report.json"
+    arguments = ["evaluate", str(square_sequence), "--model", str(tiny_model), "--perturbed", "3"]
+    assert main([*arguments, "--json", str(report)]) == 0
+    table = capsys.readouterr().out.split("from 3 first boxes, up to 5% off:\n")[1].splitlines()
+    perturbed = json.loads(report.read_text())["perturbed"]
+    values = perturbed["sequences"]["square"]
+    assert len(set(values)) == 3 and perturbed["mean_over_sequences"] == values
+    wanted = [f"{v:.3f}" for v in (sum(values) / 3, min(values), max(values))]
+    assert table[2].split() == ["square", *wanted]
+
+
 def test_a_tracker_of_opencv_follows_the_square(tmp_path: Path, square_sequence: Path):
     if "kcf" not in available_trackers():
         pytest.skip("this OpenCV has no kcf; a contrib flavour has")
