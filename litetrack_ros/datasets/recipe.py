@@ -40,7 +40,7 @@ class PairRecipe:
     """
 
     natural: float = 0.3
-    filmed: float = 0.05
+    filmed: float = 0.1
     absent: float = 0.15
     distractors: float = 0.55
     occluders: float = 0.2
