@@ -1,5 +1,6 @@
 """``litetrack synth``, ``objects`` and ``dev-set``: what they write and say."""
 
+import re
 from pathlib import Path
 
 import cv2
@@ -88,6 +89,21 @@ def _write_disc(path: Path) -> Path:
     cv2.circle(picture, (120, 112), 50, (30, 60, 220), -1)
     cv2.imwrite(str(path), picture)
     return path
+
+
+def test_label(
+    tmp_path: Path, square_sequence: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Frames and masks of a clip, as training reads it; what it keeps is tested elsewhere."""
+    out = tmp_path / "clip"
+    arguments = ["label", str(square_sequence / "frames"), "--init-box", "20", "40", "30", "30"]
+    assert main([*arguments, "--model", str(tiny_model), "-o", str(out)]) == 0
+    said = re.search(r"agree in (\d+) of 12 frames", capsys.readouterr().out)
+    assert said is not None
+    frames, masks = (sorted((out / part).glob("*.png")) for part in ("frames", "masks"))
+    assert len(frames) == int(said[1])
+    assert [p.name for p in masks] == [p.name for p in frames]
+    assert all(cv2.imread(str(path)).shape[0] == 270 for path in (*frames, *masks))
 
 
 def test_clips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
