@@ -88,17 +88,14 @@ def pasted_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pai
     present = bool(rng.random() >= recipe.absent)
     look = draw_look(rng)
     later_look = draw_later_look(rng, look)
-    count = draw_distractor_count(rng, recipe.distractors)
-    if not present and count == 0:
-        count = int(rng.integers(0, 3))
-    others = draw_distractors(
+    others = _draw_others(
         rng,
         materials,
+        recipe,
         search_region,
-        xywh_to_xyxy(later.box_xywh) if present else None,
+        later.box_xywh if present else None,
         later_size,
-        count,
-        (later_sprite, later_pose) if rng.random() < 0.6 else None,
+        (later_sprite, later_pose),
         colours_show=not later_look.grey and not look.grey,
     )
     shown = later._replace(layer=later.layer._replace(tones=later_tones)) if present else None
@@ -129,6 +126,27 @@ def pasted_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pai
         draw_crop(search_frame, search_region, rng),
         search_region,
         later.box_xywh if present else None,
+    )
+
+
+def _draw_others(
+    rng: Rng,
+    materials: Materials,
+    recipe: PairRecipe,
+    region: CropRegion,
+    box_xywh: FloatArray | None,
+    size_px: float,
+    twin_of: tuple[Sprite, Pose],
+    colours_show: bool,
+) -> list[Layer]:
+    """The distractors of a search region; where the target is absent, often one even so."""
+    count = draw_distractor_count(rng, recipe.distractors)
+    if box_xywh is None and count == 0:
+        count = int(rng.integers(0, 3))
+    target = None if box_xywh is None else xywh_to_xyxy(box_xywh)
+    twin = twin_of if rng.random() < 0.6 else None
+    return draw_distractors(
+        rng, materials, region, target, size_px, count, twin, colours_show=colours_show
     )
 
 
