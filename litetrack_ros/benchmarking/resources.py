@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from litetrack_ros.benchmarking.gpu_use import GpuWatch
 
 _PERIOD_S = 0.5
-_GPU_QUERY = "utilization.gpu,power.draw"
 
 
 @dataclass(frozen=True)
@@ -25,7 +22,7 @@ class ResourceUse:
         rss_mb: resident memory at the end, MB (10^6 bytes).
         rss_max_mb: most seen.
         gpu_percent: share of the time in which the GPU was busy, whoever used it.
-        gpu_power_w: drawn by the GPU.
+        gpu_power_w: drawn by the GPU; on a Jetson by the rail that feeds it, maybe others too.
     """
 
     cpu_percent: float | None = None
@@ -49,7 +46,7 @@ class ResourceWatch:
         self._thread = threading.Thread(target=self._watch, name="resources", daemon=True)
         self._rss_mb: list[float] = []
         self._cpu: list[tuple[float, float]] = []  # moment and processor time: first and latest
-        self._gpu = _start_gpu_query()
+        self._gpu = GpuWatch()
 
     def __enter__(self) -> ResourceWatch:
         self._sample()
@@ -60,7 +57,7 @@ class ResourceWatch:
         self._stop.set()
         self._thread.join()
         self._sample()
-        gpu_percent, gpu_power_w = _finish_gpu_query(self._gpu)
+        gpu_percent, gpu_power_w = self._gpu.finish()
         cpu_percent = None
         if len(self._cpu) == 2:
             (begin_s, begin_cpu_s), (end_s, end_cpu_s) = self._cpu
@@ -98,34 +95,3 @@ def read_process(pid: int) -> tuple[float, float]:
     cpu_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
     return cpu_s, pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _start_gpu_query() -> subprocess.Popen[str] | None:
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return None
-    command = [program, f"--query-gpu={_GPU_QUERY}", "--format=csv,noheader,nounits", "-l", "1"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-
-def _finish_gpu_query(query: subprocess.Popen[str] | None) -> tuple[float | None, float | None]:
-    if query is None:
-        return None, None
-    query.terminate()
-    output, _ = query.communicate()
-    return parse_gpu_samples(output.splitlines())
-
-
-def parse_gpu_samples(lines: list[str]) -> tuple[float | None, float | None]:
-    """Mean utilisation in percent and power in W of nvidia-smi's lines; None where not reported."""
-    means: list[float | None] = []
-    for column in range(2):
-        values = []
-        for line in lines:
-            cells = line.split(",")
-            try:
-                values.append(float(cells[column]))
-            except (ValueError, IndexError):
-                continue  # '[N/A]', or a line cut short
-        means.append(float(np.mean(values)) if values else None)
-    return means[0], means[1]

@@ -1,4 +1,4 @@
-"""Processor time and memory of a process, and what nvidia-smi says."""
+"""Processor time and memory of a process."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from litetrack_ros.benchmarking.resources import ResourceWatch, parse_gpu_samples, read_process
+from litetrack_ros.benchmarking.resources import ResourceWatch, read_process
 
 BUSY = """
 import time
@@ -44,15 +44,3 @@ def test_a_process_that_has_ended_has_no_figures() -> None:
         pass
     assert watch.use.cpu_percent is None
     assert watch.use.rss_mb is None
-
-
-@pytest.mark.parametrize(
-    ("lines", "expected"),
-    [
-        (["10, 50.5", "30, 51.5", ""], (20.0, 51.0)),
-        (["10, [N/A]", "x"], (10.0, None)),
-        ([], (None, None)),
-    ],
-)
-def test_lines_of_nvidia_smi(lines: list[str], expected: tuple[float | None, float | None]) -> None:
-    assert parse_gpu_samples(lines) == expected
