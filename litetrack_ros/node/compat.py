@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from rclpy.node import Node
 
 
+def event_module() -> ModuleType:
+    """rclpy's module of the callbacks for QoS events."""
+    try:
+        return importlib.import_module("rclpy.event_handler")
+    except ImportError:
+        return importlib.import_module("rclpy.qos_event")  # Humble
+
+
 def subscribe_and_watch_qos(
     node: Node, *arguments: Any, on_incompatible_qos: Callable[[str], None], **options: Any
 ) -> Any:
@@ -28,10 +36,7 @@ def subscribe_and_watch_qos(
             event.
         **options: of ``create_subscription``.
     """
-    try:
-        module = importlib.import_module("rclpy.event_handler")
-    except ImportError:
-        module = importlib.import_module("rclpy.qos_event")  # Humble
+    module = event_module()
 
     def on_event(event: Any) -> None:
         on_incompatible_qos(qos_policy_name_from_kind(event.last_policy_kind))

@@ -74,10 +74,20 @@ class ImageInput:
         self.last_arrival_s = time.perf_counter()
         name = f"qos_overrides.{self.topic}.subscription.reliability"
         self._is_reliability_given = name in parameter_override_names(node)
-        # An image that is larger than the DDS's packets arrives more often where lost packets are
-        # sent again; whether they can be is the publishers' choice, and shows when they are met.
-        self._subscription = self._subscribe(ReliabilityPolicy.RELIABLE)
+        self._subscription = self._subscribe(self._wanted_reliability())
         self._is_destroyed = False
+
+    def _wanted_reliability(self) -> ReliabilityPolicy:
+        """Reliable, unless a publisher is known that is not.
+
+        An image that is larger than the DDS's packets arrives more often where lost packets are
+        sent again; whether they can be is the publishers' choice. One that comes later and does
+        not send again shows as an event of the subscription.
+        """
+        offers = self._node.get_publishers_info_by_topic(self.topic)
+        if any(offer.qos_profile.reliability is ReliabilityPolicy.BEST_EFFORT for offer in offers):
+            return ReliabilityPolicy.BEST_EFFORT
+        return ReliabilityPolicy.RELIABLE
 
     def _subscribe(self, reliability: ReliabilityPolicy) -> Any:
         policies = [QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH]

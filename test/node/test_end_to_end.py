@@ -268,23 +268,3 @@ def test_several_targets(start_node: Callable[..., Any], client: Any) -> None:
         return [box.target_id for box in client.boxes_for(stamp).boxes] == ["a", "b"]
 
     client.spin_until(both, 10, "both targets")
-
-
-@pytest.mark.parametrize("reliability", ["RELIABLE", "BEST_EFFORT"])
-def test_any_publisher_is_heard_and_a_reliable_one_whole(
-    start_node: Callable[..., Any], make_client: Callable[..., Any], reliability: str
-) -> None:
-    client = make_client(reliability=reliability)
-    start_node()
-    client.wait_for_node()
-    stamps = [10**9 + PERIOD_NS * index for index in range(12)]
-    picture = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
-    heard = 0
-    for stamp in stamps:
-        client.send(picture, stamp)
-        if reliability == "RELIABLE":
-            client.boxes_for(stamp)  # each one, though larger than Fast DDS's shared memory
-        else:
-            client.spin_for(0.1)
-        heard = len(client.boxes)
-    assert heard >= 1 if reliability == "BEST_EFFORT" else heard == len(stamps)
