@@ -64,7 +64,12 @@ class CenterHead(nn.Module):
         )
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """Half precision widened to float32; float32 and float64 as they are."""
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()
+
+
 def clamped_sigmoid(x: Tensor) -> Tensor:
     """Sigmoid, kept away from 0 and 1 by 1e-4; float32 where x is of half precision."""
-    wide = x if x.dtype in (torch.float32, torch.float64) else x.float()  # 1 - 1e-4 needs it
+    wide = at_least_float32(x)  # 1 - 1e-4 needs it
     return torch.sigmoid(wide).clamp(SIGMOID_FLOOR, 1 - SIGMOID_FLOOR)

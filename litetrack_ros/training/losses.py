@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from litetrack_ros.model.head import HeadMaps
+from litetrack_ros.model.head import HeadMaps, at_least_float32
 from litetrack_ros.training.targets import box_cells, center_cells, gaussian_label
 
 FOCAL_POWER = 2.0  # CornerNet's alpha: easy cells count less
@@ -94,12 +94,12 @@ def boxes_at(maps: HeadMaps, cells: Tensor) -> Tensor:
         cells: flat indices, ``(B, K)``.
 
     Returns:
-        ``(B, K, 4)`` cxcywh, float32, in units of the search region's side.
+        ``(B, K, 4)`` cxcywh, float32 or wider, in units of the search region's side.
     """
     grid = maps.score.shape[-1]
     index = cells[:, None].expand(-1, 2, -1)
-    offset = maps.offset.flatten(2).gather(2, index).transpose(1, 2).float()
-    size = maps.size.flatten(2).gather(2, index).transpose(1, 2).float()
+    offset = at_least_float32(maps.offset.flatten(2).gather(2, index).transpose(1, 2))
+    size = at_least_float32(maps.size.flatten(2).gather(2, index).transpose(1, 2))
     corner = torch.stack([cells % grid, cells // grid], dim=-1)
     return torch.cat([(corner + offset) / grid, size], dim=-1)
 
@@ -122,7 +122,7 @@ def pair_losses(
             true cell (without gradient) rather than 1.
     """
     grid = maps.score.shape[-1]
-    score = maps.score[:, 0].float()
+    score = at_least_float32(maps.score[:, 0])
     there = present.float()
     cells, cell_weights = box_cells(boxes_cxcywh_norm, score)
     truth = cxcywh_to_xyxy(boxes_cxcywh_norm)[:, None]

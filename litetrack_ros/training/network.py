@@ -58,8 +58,9 @@ class TrainedNetwork(nn.Module):
         if images_or_features.dtype != torch.uint8:
             assert isinstance(stem, EfficientNetLite0Stem)
             return stem.project(images_or_features.float())
-        mean = images_or_features.new_tensor(stem.pixel_mean, dtype=torch.float32)
-        std = images_or_features.new_tensor(stem.pixel_std, dtype=torch.float32)
+        dtype = self.model.backbone.pos_embed_x.dtype  # of the weights, also under autocast
+        mean = images_or_features.new_tensor(stem.pixel_mean, dtype=dtype)
+        std = images_or_features.new_tensor(stem.pixel_std, dtype=dtype)
         images = ((images_or_features - mean) / std).permute(0, 3, 1, 2)
         tokens: Tensor = stem(images)
         return tokens

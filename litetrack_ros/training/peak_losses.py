@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from litetrack_ros.model.head import HeadMaps
+from litetrack_ros.model.head import HeadMaps, at_least_float32
 from litetrack_ros.training.losses import (
     LossReport,
     LossWeights,
@@ -37,7 +37,7 @@ def peak_losses(
         weights: of the three losses.
     """
     grid = maps.score.shape[-1]
-    score = maps.score[:, 0].float()
+    score = at_least_float32(maps.score[:, 0])
     there = present.float()
     count = there.sum().clamp(min=1)
     top = score.detach().flatten(1).max(dim=1)

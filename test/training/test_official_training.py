@@ -1,7 +1,10 @@
 """Losses, labels, schedule and gradients against numbers that the authors' code produced.
 
 ``official_training.npz`` holds what their actor, losses and optimizer builder gave for the inputs
-of ``reference_model`` (B4, two pairs, batch norm in training, drop path 0) and for random maps.
+of ``reference_model`` (B4, two pairs, batch norm in training, drop path 0) and for random maps, in
+float32, and the step in float64 too. The biases of the head's batch norms were moved (``shift``)
+so that no ReLU's argument is closer to 0 than 0.0047: where one is, rounding decides whether its
+gradient counts, and single entries of two correct programs differ by up to 15 %.
 """
 
 from __future__ import annotations
@@ -90,33 +93,30 @@ def test_absent_targets_train_no_box() -> None:
     assert maps.score.grad[1].min() > 0
 
 
-def test_step_of_b4_and_its_gradients(recorded: dict[str, np.ndarray], recipe: Recipe) -> None:
+# How far a tensor's norm may be off, and an entry, in units of the tensor's largest. In float32 the
+# entries of the authors' own gradients are up to 8e-6 off their float64 ones, and ours may be, too.
+GRADIENT_TOLERANCES = {torch.float32: (1e-5, 2e-5), torch.float64: (1e-10, 1e-10)}
+LOSSES = {"total": "loss", "giou": "giou", "l1": "l1", "focal": "location"}
+
+
+@pytest.mark.parametrize("dtype", GRADIENT_TOLERANCES, ids=["float32", "float64"])
+def test_step_of_b4_and_its_gradients(recorded: dict[str, np.ndarray], dtype: torch.dtype) -> None:
     """A training step of the full-size B4: forward, losses, backward, every tensor's gradient."""
     torch.set_num_threads(1)
-    network = TrainedNetwork(_b4_without_token(), freeze_stem=False).train()
-    templates, searches = (
-        torch.from_numpy(np.stack([reference_crop(size, seed) for seed in seeds]))
-        for size, seeds in ((128, (1, 4)), (256, (5, 6)))
-    )
-    boxes = _cxcywh(recorded["boxes_xywh"])
-    batch = PairBatch(
-        templates,
-        cxcywh_to_xyxy(torch.tensor([[0.5, 0.5, 0.5, 0.5]] * 2)),
-        searches,
-        boxes,
-        torch.ones(2, dtype=torch.bool),
-    )
-    maps = network(batch)
-    report = peak_losses(maps, boxes, batch.present, PAPER)
-    wanted = {name: float(recorded[key]) for name, key in LOSSES.items()}
-    for name, value in wanted.items():
-        assert float(getattr(report, name).detach()) == pytest.approx(value, rel=1e-5), name
+    network = TrainedNetwork(_b4_as_trained(recorded), freeze_stem=False).train().to(dtype)
+    suffix = "_64" if dtype == torch.float64 else ""
+    batch = _two_pairs(recorded, dtype)
+    report = peak_losses(network(batch), batch.search_boxes_cxcywh_norm, batch.present, PAPER)
+    norm_tolerance, entry_tolerance = GRADIENT_TOLERANCES[dtype]
+    for name, key in LOSSES.items():
+        value = float(getattr(report, name).detach())
+        assert value == pytest.approx(float(recorded[key + suffix]), rel=norm_tolerance), name
     report.total.backward()
     gradients = {name: p.grad for name, p in network.model.named_parameters()}
     for name, norm, sample in zip(
         map(str, recorded["grad_names"]),
-        recorded["grad_norms"],
-        recorded["grad_samples"],
+        recorded[f"grad_norms{suffix}"],
+        recorded[f"grad_samples{suffix}"],
         strict=True,
     ):
         if name.startswith("target_token"):
@@ -127,23 +127,35 @@ def test_step_of_b4_and_its_gradients(recorded: dict[str, np.ndarray], recipe: R
         flat = gradient.flatten().double().numpy()
         if re.fullmatch(r"box_head\.conv[1-4]_\w+\.0\.bias", name):
             # A bias in front of batch norm has no effect: what is left is rounding.
-            assert max(norm, np.linalg.norm(flat)) < 1e-5, name
+            assert max(norm, np.linalg.norm(flat)) < norm_tolerance, name
             continue
-        assert np.linalg.norm(flat) == pytest.approx(norm, rel=1e-5), name
+        assert np.linalg.norm(flat) == pytest.approx(norm, rel=norm_tolerance), name
         picked = np.linspace(0, len(flat) - 1, 16).round().astype(int)
-        np.testing.assert_allclose(
-            flat[picked], sample, atol=3e-5 * np.abs(flat).max(), err_msg=name
-        )
+        allowed = entry_tolerance * np.abs(flat).max()
+        np.testing.assert_allclose(flat[picked], sample, rtol=0, atol=allowed, err_msg=name)
     assert not gradients
 
 
-LOSSES = {"total": "loss", "giou": "giou", "l1": "l1", "focal": "location"}
+def _two_pairs(recorded: dict[str, np.ndarray], dtype: torch.dtype) -> PairBatch:
+    templates, searches = (
+        torch.from_numpy(np.stack([reference_crop(size, seed) for seed in seeds]))
+        for size, seeds in ((128, (1, 4)), (256, (5, 6)))
+    )
+    return PairBatch(
+        templates,
+        cxcywh_to_xyxy(torch.tensor([[0.5, 0.5, 0.5, 0.5]] * 2, dtype=dtype)),
+        searches,
+        _cxcywh(torch.from_numpy(recorded["boxes_xywh"]).to(dtype).numpy()),
+        torch.ones(2, dtype=torch.bool),
+    )
 
 
-def _b4_without_token() -> LiteTrack:
+def _b4_as_trained(recorded: dict[str, np.ndarray]) -> LiteTrack:
     """B4 as the released code trains it: its training path drops the token unused."""
     config = dataclasses.replace(variant("b4"), target_cue="none")
     state = reference_state(official_shapes("b4"))
+    for key in (k for k in recorded if k.startswith("shift ")):
+        state[key.removeprefix("shift ")] += torch.from_numpy(recorded[key])
     kept = {key: value for key, value in state.items() if not key.startswith("target_token")}
     return build_official(config, kept, "b4")
 
