@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rclpy.qos import qos_policy_name_from_kind
 
 from litetrack_ros.errors import ImageError
@@ -81,11 +82,24 @@ def cv_bridge_fallback() -> Callable[[Any], Uint8Image] | None:
     def convert(message: Any) -> Uint8Image:
         try:
             image: Uint8Image = bridge.imgmsg_to_cv2(message, desired_encoding="bgr8")
-        # What cv_bridge raises depends on the encoding; some of it comes from C++.
-        except (module.CvBridgeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        # What cv_bridge raises depends on the encoding and on NumPy; some of it comes from C++.
+        except (
+            module.CvBridgeError,
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+        ) as error:
             raise ImageError(
                 f"encoding '{message.encoding}' is not supported, by cv_bridge neither: {error}"
             ) from error
+        # Of rows too short for the image's width it makes a narrower image, or None.
+        if np.shape(image) != (message.height, message.width, 3):
+            raise ImageError(
+                f"step {message.step} does not hold a row of {message.width} pixels of "
+                f"'{message.encoding}', says cv_bridge"
+            )
         return image
 
     return convert
