@@ -6,6 +6,7 @@ import os
 import tarfile
 import zipfile
 from collections import OrderedDict
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -20,6 +21,9 @@ class Container(Protocol):
 
     def names(self) -> list[str]:
         """Names of all files, sorted."""
+
+    def names_in(self, folder: str) -> list[str]:
+        """Names of the files of one folder, without what lies deeper, sorted; hidden ones not."""
 
     def read(self, name: str) -> bytes:
         """A file's content.
@@ -44,6 +48,14 @@ class FolderContainer:
             found += [(base / f).as_posix() for f in files if not f.startswith(".")]
         return sorted(found)
 
+    def names_in(self, folder: str) -> list[str]:
+        """See :class:`Container`."""
+        try:
+            with os.scandir(self.root / folder) as entries:
+                return _direct([f"{folder}/{e.name}" for e in entries if not e.is_dir()], folder)
+        except OSError as error:
+            raise DatasetError(f"cannot read {self.root / folder}: {error.strerror}") from error
+
     def read(self, name: str) -> bytes:
         """See :class:`Container`."""
         try:
@@ -65,6 +77,10 @@ class ZipContainer:
     def names(self) -> list[str]:
         """See :class:`Container`."""
         return sorted(n for n in self._archive.namelist() if not n.endswith("/"))
+
+    def names_in(self, folder: str) -> list[str]:
+        """See :class:`Container`."""
+        return _direct(self._archive.namelist(), folder)
 
     def read(self, name: str) -> bytes:
         """See :class:`Container`."""
@@ -93,6 +109,10 @@ class TarContainer:
         """See :class:`Container`."""
         return sorted(self._members)
 
+    def names_in(self, folder: str) -> list[str]:
+        """See :class:`Container`."""
+        return _direct(self._members, folder)
+
     def read(self, name: str) -> bytes:
         """See :class:`Container`."""
         if name not in self._members:
@@ -102,6 +122,14 @@ class TarContainer:
             return b"" if stream is None else stream.read()
         except (OSError, tarfile.TarError) as error:
             raise DatasetError(f"cannot read {name} in {self.path}: {error}") from error
+
+
+def _direct(names: Iterable[str], folder: str) -> list[str]:
+    """Names right below a folder (``""``: the top), sorted."""
+    prefix = f"{folder}/" if folder else ""
+    size = len(prefix)
+    inside = (n for n in names if n.startswith(prefix) and "/" not in n[size:])
+    return sorted(n for n in inside if n[size:] and not n.startswith(".", size))
 
 
 def open_container(path: Path) -> Container:

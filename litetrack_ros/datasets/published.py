@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ def find_sequence_folders(
 
     Args:
         containers: the data set.
-        marker: the file's name, such as ``groundtruth.txt``.
+        marker: the file's name or a pattern of it, such as ``groundtruth*.txt``.
         depth: how many folders deep to look in the set's own folder; archives are listed whole.
     """
     found = [
@@ -43,7 +44,7 @@ def find_sequence_folders(
     for archive in containers.archives():
         for name in containers.get(archive).names():
             folder, slash, file = name.rpartition("/")
-            if slash and file == marker:
+            if slash and fnmatch.fnmatchcase(file, marker):
                 found.append(SequenceFolder(folder.rpartition("/")[2], archive, folder))
     seen = set()
     for sequence in sorted(found):

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.config import read_yaml
-from litetrack_ros.datasets.published import parse_flags, shipped_ranges
+from litetrack_ros.datasets.containers import Containers
+from litetrack_ros.datasets.frame_decoding import image_size
+from litetrack_ros.datasets.published import (
+    IMAGE_SUFFIXES,
+    find_sequence_folders,
+    parse_flags,
+    read_text,
+    shipped_ranges,
+)
 from litetrack_ros.datasets.sequences import (
     GROUND_TRUTH,
     AnnotatedSequence,
     find_sequences,
     parse_boxes,
-    read_boxes,
 )
 from litetrack_ros.errors import DatasetError
 from litetrack_ros.geometry import FloatArray
-from litetrack_ros.media.sources import Frame, ImageFolder, read_image
+from litetrack_ros.media.sources import Frame, decode_image, natural_key
 from litetrack_ros.resources import config_path
 
 # Sequences of OTB whose annotation covers a part of the frames, as the benchmark's site says.
@@ -42,12 +50,16 @@ class BenchmarkSequence(AnnotatedSequence):
     keeps it to itself, only the first row is known and the others are NaN.
 
     Attributes:
-        frame_paths: the images, one a box.
+        containers: the benchmark's folder and the archives in it; None for our own format.
+        archive: which one holds the frames, ``""`` for the folder.
+        frame_names: the images in there, one a box.
         visible: ``(T,)`` bool where the benchmark says so, else None.
         attributes: names of the challenges the sequence is tagged with.
     """
 
-    frame_paths: tuple[Path, ...] = ()
+    containers: Containers | None = None
+    archive: str = ""
+    frame_names: tuple[str, ...] = ()
     visible: npt.NDArray[np.bool_] | None = None
     attributes: tuple[str, ...] = ()
 
@@ -55,22 +67,37 @@ class BenchmarkSequence(AnnotatedSequence):
         """The frames, read when they are asked for.
 
         Raises:
-            MediaError: a frame cannot be read.
+            MediaError: a frame is not an image.
+            DatasetError: a frame cannot be read.
         """
-        if not self.frame_paths:
+        if self.containers is None:
             yield from super().frames()
-        for path in self.frame_paths:
-            yield Frame(path.name, read_image(path))
+            return
+        container = self.containers.get(self.archive)
+        for name in self.frame_names:
+            place = f"{name} in {self.containers.root / self.archive}"
+            yield Frame(PurePosixPath(name).name, decode_image(container.read(name), place))
+
+    def frame_size(self) -> tuple[int, int]:
+        """Width and height of the first frame, px.
+
+        Raises:
+            MediaError, DatasetError: it cannot be read.
+        """
+        if self.containers is None:
+            image = next(iter(self.frames())).image
+            return image.shape[1], image.shape[0]
+        return image_size(self.containers.get(self.archive).read(self.frame_names[0]))
 
 
-Reader = Callable[[Path], list[BenchmarkSequence]]
+Reader = Callable[[Containers], list[BenchmarkSequence]]
 
 
 class Benchmark(NamedTuple):
     """How a benchmark is read and scored.
 
     Attributes:
-        read: its sequences in a folder.
+        read: its sequences in a folder and the archives there.
         convention: name of the function of :mod:`litetrack_ros.evaluation.conventions`; ``""``
             where only a server can score.
     """
@@ -79,89 +106,105 @@ class Benchmark(NamedTuple):
     convention: str
 
 
-def read_got10k_split(root: Path, split: str) -> list[BenchmarkSequence]:
-    """GOT-10k's ``val`` or ``test``: ``GOT-10k_Val_000001/00000001.jpg`` and so on.
+def read_got10k_split(containers: Containers, split: str) -> list[BenchmarkSequence]:
+    """GOT-10k's ``val`` or ``test``: ``GOT-10k_Val_000001/00000001.jpg`` and so on, or archives.
 
     Raises:
         DatasetError: nothing of it is there, or labels and boxes do not fit.
     """
+    inner = containers.root / split
+    files = Containers(inner) if inner.is_dir() else containers
     prefix = f"GOT-10k_{split.capitalize()}_"
-    folders = _folders(root, root / split, prefix)
     sequences = []
-    for folder in folders:
-        boxes, visible = read_boxes(folder / GROUND_TRUTH), None
-        paths = ImageFolder(folder).paths
+    for place in find_sequence_folders(files, GROUND_TRUTH, depth=1):
+        if not place.name.startswith(prefix):
+            continue
+        boxes, visible = _boxes(files, place.archive, f"{place.folder}/{GROUND_TRUTH}"), None
+        frames = _images(files, place.archive, place.folder)
         if split == "test":
-            boxes = _first_box_only(boxes, len(paths))
+            boxes = _first_box_only(boxes, len(frames))
         else:
-            label = folder / "cover.label"
-            visible = parse_flags(_text(label), len(boxes), str(label)) > 0
-        sequences.append(_sequence(folder.name, folder, boxes, paths, visible))
-    return sequences
+            label = f"{place.folder}/cover.label"
+            text = read_text(files.get(place.archive), label)
+            visible = parse_flags(text, len(boxes), label) > 0
+        sequences.append(_sequence(place.name, files, place.archive, boxes, frames, visible))
+    return _not_empty(sequences, containers, f"GOT-10k's {split} set")
 
 
-def read_lasot_test(root: Path) -> list[BenchmarkSequence]:
-    """LaSOT's 280 test videos: ``airplane/airplane-1/img/00000001.jpg`` and so on.
+def read_lasot_test(containers: Containers) -> list[BenchmarkSequence]:
+    """LaSOT's 280 test videos: ``airplane/airplane-1/img/00000001.jpg`` and so on, or archives.
 
     Raises:
         DatasetError: as :func:`read_got10k_split`.
     """
-    sequences, tags = [], _tags("lasot")
+    tags = _tags("lasot")
+    found = {p.name: p for p in find_sequence_folders(containers, GROUND_TRUTH, depth=2)}
+    sequences = []
     for category, numbers in shipped_ranges("lasot").items():
-        for number in sorted(numbers):
-            name = f"{category}-{number}"
-            folder = next((f for f in (root / category / name, root / name) if f.is_dir()), None)
-            if folder is None:
+        for name in (f"{category}-{number}" for number in sorted(numbers)):
+            if name not in found:
                 continue
-            boxes = read_boxes(folder / GROUND_TRUTH)
+            _, archive, folder = found[name]
+            boxes = _boxes(containers, archive, f"{folder}/{GROUND_TRUTH}")
             hidden = np.zeros(len(boxes), dtype=np.bool_)
-            for label in ("full_occlusion.txt", "out_of_view.txt"):
-                flags = parse_flags(_text(folder / label), len(boxes), str(folder / label))
-                hidden |= flags != 0
-            paths = ImageFolder(folder / "img").paths
-            sequences.append(_sequence(name, folder, boxes, paths, ~hidden, tags.get(name, ())))
-    return _not_empty(sequences, root, "LaSOT's test set")
+            for label in (f"{folder}/full_occlusion.txt", f"{folder}/out_of_view.txt"):
+                text = read_text(containers.get(archive), label)
+                hidden |= parse_flags(text, len(boxes), label) != 0
+            frames = _images(containers, archive, f"{folder}/img")
+            sequences.append(
+                _sequence(name, containers, archive, boxes, frames, ~hidden, tags.get(name, ()))
+            )
+    return _not_empty(sequences, containers, "LaSOT's test set")
 
 
-def read_otb100(root: Path) -> list[BenchmarkSequence]:
-    """OTB-100: ``Basketball/img/0001.jpg`` and ``groundtruth_rect.txt``; two targets in some.
+def read_otb100(containers: Containers) -> list[BenchmarkSequence]:
+    """OTB-100: ``Basketball/img/0001.jpg`` and ``groundtruth_rect.txt``, or archives.
+
+    Some sequences have two targets.
 
     Raises:
         DatasetError: as :func:`read_got10k_split`.
     """
-    sequences, tags = [], _tags("otb100")
-    for folder in sorted(p for p in root.iterdir() if (p / "img").is_dir()):
-        truths = [p for p in sorted(folder.glob("groundtruth*.txt")) if _text(p).strip()]
-        for number, truth in enumerate(truths, start=1):
-            name = folder.name if len(truths) == 1 else f"{folder.name}.{number}"
-            paths = ImageFolder(folder / "img").paths
-            paths = paths[OTB_PARTS.get(folder.name.lower(), slice(None))]
-            boxes = parse_boxes(_text(truth), str(truth))
-            sequences.append(_sequence(name, folder, boxes, paths, None, tags.get(name, ())))
-    return _not_empty(sequences, root, "OTB-100")
+    tags = _tags("otb100")
+    sequences = []
+    for video, archive, folder in find_sequence_folders(containers, "groundtruth*.txt", depth=1):
+        container = containers.get(archive)
+        names = [PurePosixPath(n) for n in container.names_in(folder)]
+        texts = {str(n): read_text(container, str(n)) for n in names if n.match("groundtruth*.txt")}
+        truths = {name: text for name, text in texts.items() if text.strip()}
+        for number, (truth, text) in enumerate(truths.items(), start=1):
+            name = video if len(truths) == 1 else f"{video}.{number}"
+            frames = _images(containers, archive, f"{folder}/img")
+            frames = frames[OTB_PARTS.get(video.lower(), slice(None))]
+            boxes = parse_boxes(text, truth)
+            sequences.append(
+                _sequence(name, containers, archive, boxes, frames, None, tags.get(name, ()))
+            )
+    return _not_empty(sequences, containers, "OTB-100")
 
 
-def read_uav123(root: Path) -> list[BenchmarkSequence]:
-    """UAV123: ``data_seq/UAV123/bike1/000001.jpg`` and ``anno/UAV123/bike1.txt``.
+def read_uav123(containers: Containers) -> list[BenchmarkSequence]:
+    """UAV123: ``data_seq/UAV123/bike1/000001.jpg`` and ``anno/UAV123/bike1.txt``, unpacked.
 
     Raises:
         DatasetError: as :func:`read_got10k_split`.
     """
     sequences, tags = [], _tags("uav123")
     for name, place in read_yaml(config_path("datasets/uav123")).items():
-        folder_name, _, span = str(place).partition(" ")
+        video, _, span = str(place).partition(" ")
         first, _, last = span.partition("-")
-        annotation = root / "anno/UAV123" / f"{name}.txt"
-        folder = root / "data_seq/UAV123" / folder_name
-        if annotation.is_file() and folder.is_dir():
-            boxes = parse_boxes(_text(annotation), str(annotation))
-            paths = ImageFolder(folder).paths[int(first) - 1 : int(last)]
-            sequences.append(_sequence(name, folder, boxes, paths, None, tags.get(name, ())))
-    return _not_empty(sequences, root, "UAV123")
+        annotation, folder = f"anno/UAV123/{name}.txt", f"data_seq/UAV123/{video}"
+        if (containers.root / annotation).is_file() and (containers.root / folder).is_dir():
+            boxes = _boxes(containers, "", annotation)
+            frames = _images(containers, "", folder)[int(first) - 1 : int(last)]
+            sequences.append(
+                _sequence(name, containers, "", boxes, frames, None, tags.get(name, ()))
+            )
+    return _not_empty(sequences, containers, "UAV123")
 
 
-def read_nfs(root: Path) -> list[BenchmarkSequence]:
-    """NFS at 30 frames a second: ``bee/30/bee/00001.jpg`` and ``bee/30/bee.txt``.
+def read_nfs(containers: Containers) -> list[BenchmarkSequence]:
+    """NFS at 30 frames a second: ``bee/30/bee/00001.jpg`` and ``bee/30/bee.txt``, unpacked.
 
     A line of the annotation is ``id x1 y1 x2 y2 ...``; one that was made at 240 frames a second is
     thinned to every eighth line.
@@ -170,43 +213,43 @@ def read_nfs(root: Path) -> list[BenchmarkSequence]:
         DatasetError: as :func:`read_got10k_split`.
     """
     sequences = []
-    for annotation in sorted(root.glob("*/30/*.txt")):
-        folder = annotation.with_suffix("")
-        if not folder.is_dir():
-            raise DatasetError(f"{annotation} has no frames: there is no folder {folder}")
-        corners = _nfs_corners(annotation)
-        paths = ImageFolder(folder).paths
-        if len(corners) > 4 * len(paths):
+    for path in sorted(containers.root.glob("*/30/*.txt")):
+        annotation = path.relative_to(containers.root).as_posix()
+        corners = _nfs_corners(read_text(containers.get(""), annotation), str(path))
+        frames = _images(containers, "", annotation.removesuffix(".txt"))
+        if len(corners) > 4 * len(frames):
             corners = corners[::8]
         boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
-        sequences.append(_sequence(annotation.stem, folder, boxes, paths, None))
-    return _not_empty(sequences, root, "NFS at 30 frames a second")
+        sequences.append(_sequence(path.stem, containers, "", boxes, frames, None))
+    return _not_empty(sequences, containers, "NFS at 30 frames a second")
 
 
-def read_trackingnet_test(root: Path) -> list[BenchmarkSequence]:
-    """TrackingNet's ``TEST``: ``frames/VIDEO/0.jpg`` and the first box in ``anno/VIDEO.txt``.
+def read_trackingnet_test(containers: Containers) -> list[BenchmarkSequence]:
+    """TrackingNet's ``TEST``: ``frames/VIDEO/0.jpg`` or ``zips/VIDEO.zip``; ``anno/VIDEO.txt``.
 
     Raises:
         DatasetError: as :func:`read_got10k_split`.
     """
-    base = root / "TEST" if (root / "TEST").is_dir() else root
+    base = "TEST/" if (containers.root / "TEST").is_dir() else ""
     sequences = []
-    for annotation in sorted((base / "anno").glob("*.txt")):
-        folder = base / "frames" / annotation.stem
-        paths = ImageFolder(folder).paths
-        boxes = _first_box_only(parse_boxes(_text(annotation), str(annotation)), len(paths))
-        sequences.append(_sequence(annotation.stem, folder, boxes, paths, None))
-    return _not_empty(sequences, root, "TrackingNet's test set")
+    for path in sorted((containers.root / base / "anno").glob("*.txt")):
+        name, archive, folder = path.stem, "", f"{base}frames/{path.stem}"
+        if not (containers.root / folder).is_dir():
+            archive, folder = f"{base}zips/{name}.zip", ""
+        frames = _images(containers, archive, folder)
+        boxes = _first_box_only(_boxes(containers, "", f"{base}anno/{path.name}"), len(frames))
+        sequences.append(_sequence(name, containers, archive, boxes, frames, None))
+    return _not_empty(sequences, containers, "TrackingNet's test set")
 
 
-def read_own(root: Path) -> list[BenchmarkSequence]:
-    """Sequences in this package's own format.
+def read_own(containers: Containers) -> list[BenchmarkSequence]:
+    """Sequences in this package's own format, unpacked.
 
     Raises:
         DatasetError: as :func:`litetrack_ros.datasets.sequences.find_sequences`.
     """
     found = []
-    for sequence in find_sequences([root]):
+    for sequence in find_sequences([containers.root]):
         seen = np.asarray(np.isfinite(sequence.boxes_xywh).all(axis=1))
         found.append(
             BenchmarkSequence(sequence.name, sequence.folder, sequence.boxes_xywh, visible=seen)
@@ -215,8 +258,8 @@ def read_own(root: Path) -> list[BenchmarkSequence]:
 
 
 BENCHMARKS: Mapping[str, Benchmark] = {
-    "got10k_val": Benchmark(lambda root: read_got10k_split(root, "val"), "got10k"),
-    "got10k_test": Benchmark(lambda root: read_got10k_split(root, "test"), ""),
+    "got10k_val": Benchmark(functools.partial(read_got10k_split, split="val"), "got10k"),
+    "got10k_test": Benchmark(functools.partial(read_got10k_split, split="test"), ""),
     "trackingnet": Benchmark(read_trackingnet_test, ""),
     "lasot": Benchmark(read_lasot_test, "lasot"),
     "otb100": Benchmark(read_otb100, "pytracking"),
@@ -236,35 +279,52 @@ def read_benchmark(name: str, root: Path) -> list[BenchmarkSequence]:
         raise DatasetError(f"there is no benchmark '{name}'; known are {', '.join(BENCHMARKS)}")
     if not root.is_dir():
         raise DatasetError(f"there is no folder {root} for {name}")
-    return BENCHMARKS[name].read(root)
+    return BENCHMARKS[name].read(Containers(root))
 
 
 def _sequence(
     name: str,
-    folder: Path,
+    containers: Containers,
+    archive: str,
     boxes: FloatArray,
-    paths: Sequence[Path],
+    frames: Sequence[str],
     visible: npt.NDArray[np.bool_] | None,
     attributes: tuple[str, ...] = (),
 ) -> BenchmarkSequence:
-    if abs(len(paths) - len(boxes)) > 1:
-        raise DatasetError(f"{folder} has {len(paths)} frames, but {len(boxes)} boxes")
-    count = min(len(paths), len(boxes))  # some published sets are one short on either side
+    if abs(len(frames) - len(boxes)) > 1:
+        raise DatasetError(f"{name} has {len(frames)} frames, but {len(boxes)} boxes")
+    count = min(len(frames), len(boxes))  # some published sets are one short on either side
     cut = None if visible is None else visible[:count]
-    return BenchmarkSequence(name, folder, boxes[:count], tuple(paths[:count]), cut, attributes)
+    return BenchmarkSequence(
+        name,
+        containers.root,
+        boxes[:count],
+        containers,
+        archive,
+        tuple(frames[:count]),
+        cut,
+        attributes,
+    )
 
 
-def _folders(root: Path, inner: Path, prefix: str) -> list[Path]:
-    base = inner if inner.is_dir() else root
-    folders = sorted(p for p in base.iterdir() if p.name.startswith(prefix) and p.is_dir())
-    if not folders:
-        raise DatasetError(f"{root} holds no folder {prefix}000001 or the like")
-    return folders
+def _boxes(containers: Containers, archive: str, name: str) -> FloatArray:
+    return parse_boxes(read_text(containers.get(archive), name), name)
 
 
-def _not_empty(found: list[BenchmarkSequence], root: Path, what: str) -> list[BenchmarkSequence]:
+def _images(containers: Containers, archive: str, folder: str) -> list[str]:
+    """Names of the images right in a folder, in natural order."""
+    names = containers.get(archive).names_in(folder)
+    images = [n for n in names if n.lower().endswith(IMAGE_SUFFIXES)]
+    if not images:
+        raise DatasetError(f"{containers.root / archive / folder} holds no images")
+    return sorted(images, key=natural_key)
+
+
+def _not_empty(
+    found: list[BenchmarkSequence], containers: Containers, what: str
+) -> list[BenchmarkSequence]:
     if not found:
-        raise DatasetError(f"{root} holds no sequence of {what} in its published layout")
+        raise DatasetError(f"{containers.root} holds no sequence of {what} in its published layout")
     return found
 
 
@@ -274,22 +334,15 @@ def _first_box_only(boxes: FloatArray, count: int) -> FloatArray:
     return known
 
 
-def _nfs_corners(path: Path) -> FloatArray:
+def _nfs_corners(text: str, origin: str) -> FloatArray:
     try:
-        rows = [[float(v) for v in line.split()[1:5]] for line in _text(path).splitlines() if line]
+        rows = [[float(v) for v in line.split()[1:5]] for line in text.splitlines() if line]
         return np.array(rows, dtype=np.float64).reshape(-1, 4)
     except ValueError as error:
-        raise DatasetError(f"{path}: expected 'id x1 y1 x2 y2 ...' lines ({error})") from error
+        raise DatasetError(f"{origin}: expected 'id x1 y1 x2 y2 ...' lines ({error})") from error
 
 
 def _tags(benchmark: str) -> dict[str, tuple[str, ...]]:
     """Attributes by sequence, as the benchmark publishes them."""
     listed = read_yaml(config_path("datasets/attributes"))[benchmark]
     return {str(name): tuple(str(tags).split()) for name, tags in listed.items()}
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read {path}: {error}") from error

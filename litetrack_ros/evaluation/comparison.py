@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from litetrack_ros.config import read_yaml
-from litetrack_ros.datasets.frame_decoding import image_size
 from litetrack_ros.errors import DatasetError
 from litetrack_ros.evaluation import conventions
 from litetrack_ros.evaluation.benchmarks import BENCHMARKS, BenchmarkSequence
 from litetrack_ros.evaluation.bootstrap import PairedDifference, paired_bootstrap
 from litetrack_ros.evaluation.conventions import PrecisionScores, ScoredSequence
-from litetrack_ros.evaluation.results import read_result, read_times
+from litetrack_ros.evaluation.results import read_repetitions, read_result, read_times
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.resources import config_path
 
@@ -114,14 +113,10 @@ def compare(
         raise DatasetError(
             f"only a server can score {benchmark}: pack a file with litetrack submit"
         )
-    scored = {
-        name: [_scored(s, folder, convention) for s in sequences]
-        for name, folder in trackers.items()
-    }
     if convention == "got10k":
-        columns, figures, per_sequence, curves = _got10k(scored)
+        columns, figures, per_sequence, curves = _got10k(sequences, trackers)
     else:
-        columns, figures, per_sequence, curves = _precision(scored, convention)
+        columns, figures, per_sequence, curves = _precision(sequences, trackers, convention)
     tags = sorted({tag for s in sequences for tag in s.attributes})
     attributes = {}
     for tag in tags:
@@ -153,44 +148,44 @@ def paper_figures(benchmark: str) -> tuple[tuple[str, ...], dict[str, tuple[floa
     return columns, {str(k): tuple(float(v) for v in str(row).split()) for k, row in table.items()}
 
 
-def _scored(sequence: BenchmarkSequence, folder: Path, convention: str) -> ScoredSequence:
-    size = None
-    if convention == "got10k":
-        size = _frame_size(sequence)
-    boxes = read_result(folder, sequence.name)
-    truth = sequence.boxes_xywh
-    if convention == "got10k" and len(boxes) == len(truth):
-        truth = np.nan_to_num(truth, nan=0.0)
-    return ScoredSequence(sequence.name, boxes, truth, sequence.visible, size)
-
-
-def _frame_size(sequence: BenchmarkSequence) -> tuple[int, int]:
-    if sequence.frame_paths:
-        return image_size(sequence.frame_paths[0].read_bytes())
-    image = next(iter(sequence.frames())).image
-    return image.shape[1], image.shape[0]
-
-
 _Scores = tuple[tuple[str, ...], dict[str, tuple[float, ...]], dict[str, FloatArray], list[Curve]]
 
 
-def _got10k(scored: Mapping[str, Sequence[ScoredSequence]]) -> _Scores:
+def _got10k(sequences: Sequence[BenchmarkSequence], trackers: Mapping[str, Path]) -> _Scores:
     figures: dict[str, tuple[float, ...]] = {}
     per_sequence: dict[str, FloatArray] = {}
     lines: dict[str, FloatArray] = {}
-    for name, sequences in scored.items():
-        result = conventions.got10k(sequences)
+    sizes = [s.frame_size() for s in sequences]
+    for name, folder in trackers.items():
+        runs = [
+            [
+                ScoredSequence(s.name, boxes, np.nan_to_num(s.boxes_xywh, nan=0.0), s.visible, size)
+                for boxes in read_repetitions(folder, s.name)  # the toolkit pools them as well
+            ]
+            for s, size in zip(sequences, sizes, strict=True)
+        ]
+        result = conventions.got10k([run for repetitions in runs for run in repetitions])
         figures[name] = (100 * result.ao, 100 * result.sr50, 100 * result.sr75)
         lines[name] = 100 * result.success
-        each = [conventions.got10k_overlaps(s) for s in sequences]
+        each = [np.concatenate([conventions.got10k_overlaps(r) for r in rs]) for rs in runs]
         per_sequence[name] = np.array([100 * o.mean() if o.size else np.nan for o in each])
     success = Curve("Success", "overlap threshold", conventions.GOT10K_THRESHOLDS, lines)
     return ("AO", "SR50", "SR75"), figures, per_sequence, [success]
 
 
-def _precision(scored: Mapping[str, Sequence[ScoredSequence]], convention: str) -> _Scores:
+def _precision(
+    sequences: Sequence[BenchmarkSequence], trackers: Mapping[str, Path], convention: str
+) -> _Scores:
     score = getattr(conventions, convention)
-    results: dict[str, PrecisionScores] = {n: score(s) for n, s in scored.items()}
+    results: dict[str, PrecisionScores] = {
+        name: score(
+            [
+                ScoredSequence(s.name, read_result(folder, s.name), s.boxes_xywh, s.visible)
+                for s in sequences
+            ]
+        )
+        for name, folder in trackers.items()
+    }
     figures: dict[str, tuple[float, ...]] = {
         name: (r.auc, r.normalised_precision, r.precision, r.op50, r.op75)
         for name, r in results.items()

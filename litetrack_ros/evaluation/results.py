@@ -1,11 +1,13 @@
 """Raw result files: a folder a tracker, a text file a sequence, as most toolkits write them.
 
 Read are ``NAME.txt``, ``NAME_001.txt`` and ``NAME/NAME_001.txt``, with boxes ``x y w h`` parted by
-commas, tabs, blanks or semicolons.
+commas, tabs, blanks or semicolons, and ``NAME_time.txt`` beside them. Where a tracker that is not
+deterministic ran several times, ``NAME_002.txt`` and so on are its repetitions.
 """
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,21 @@ def read_result(folder: Path, name: str) -> FloatArray:
     return read_boxes(path)
 
 
+def read_repetitions(folder: Path, name: str) -> list[FloatArray]:
+    """A tracker's boxes of every run on a sequence, ``(T, 4)`` xywh each.
+
+    Raises:
+        DatasetError: as :func:`read_result`.
+    """
+    first = read_result(folder, name)
+    path = result_path(folder, name)
+    if path is None or not path.name.endswith("_001.txt"):
+        return [first]
+    stem = path.name.removesuffix("001.txt")
+    others = sorted(p for p in path.parent.glob(f"{glob.escape(stem)}[0-9][0-9][0-9].txt"))
+    return [first, *(read_boxes(p) for p in others if p != path)]
+
+
 def write_result(folder: Path, name: str, boxes_xywh: FloatArray, times_s: FloatArray) -> None:
     """Write ``NAME_time.txt``, then ``NAME.txt``: a sequence with the latter is finished.
 
@@ -55,13 +72,19 @@ def write_result(folder: Path, name: str, boxes_xywh: FloatArray, times_s: Float
 def read_times(folder: Path, name: str) -> FloatArray | None:
     """Seconds of each frame, ``(T,)``, or None where they were not written.
 
+    A line holds one number, or one for each repetition, of which the mean is taken.
+
     Raises:
         DatasetError: the file does not hold numbers.
     """
-    path = folder / f"{name}_time.txt"
-    if not path.is_file():
+    result = result_path(folder, name)
+    places = [folder] if result is None else [result.parent, folder]
+    path = next((p for f in places if (p := f / f"{name}_time.txt").is_file()), None)
+    if path is None:
         return None
     try:
-        return np.array(path.read_text(encoding="utf-8").split(), dtype=np.float64)
+        lines = path.read_text(encoding="utf-8").replace(",", " ").splitlines()
+        rows = (line.split() for line in lines)
+        return np.array([np.mean([float(seconds) for seconds in row]) for row in rows if row])
     except ValueError as error:
         raise DatasetError(f"{path} does not hold a number a frame: {error}") from error

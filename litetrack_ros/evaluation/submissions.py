@@ -1,4 +1,4 @@
-"""Archives for the servers that keep the ground truth to themselves."""
+"""Archives for the servers that keep the ground truth to themselves, and for GOT-10k's toolkit."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # equal results give equal bytes
 
 
 def got10k_files(name: str, boxes_xywh: FloatArray, times_s: FloatArray) -> dict[str, str]:
-    """The files of a sequence as GOT-10k's toolkit writes them.
+    """The files of a sequence as GOT-10k's toolkit writes and packs them.
 
     ``NAME/NAME_001.txt`` has ``x,y,w,h`` with three decimals, ``NAME/NAME_time.txt`` seconds with
-    eight.
+    eight. There is one repetition, as of every deterministic tracker.
     """
     return {
         f"{name}/{name}_001.txt": "".join(
@@ -36,16 +36,20 @@ def trackingnet_files(name: str, boxes_xywh: FloatArray, times_s: FloatArray) ->
     return {f"{name}.txt": "".join(",".join(f"{v:.3f}" for v in b) + "\n" for b in boxes_xywh)}
 
 
-SERVERS = {"got10k_test": got10k_files, "trackingnet": trackingnet_files}
+PACKED = {
+    "got10k_test": got10k_files,
+    "got10k_val": got10k_files,  # for the toolkit's own report
+    "trackingnet": trackingnet_files,
+}
 
 
 def write_submission(
     benchmark: str, sequences: Sequence[AnnotatedSequence], results: Path, archive: Path
 ) -> int:
-    """Pack a tracker's results for a server.
+    """Pack a tracker's results.
 
     Args:
-        benchmark: a key of :data:`SERVERS`.
+        benchmark: a key of :data:`PACKED`.
         sequences: all sequences of the benchmark.
         results: the tracker's folder.
         archive: the zip file to write.
@@ -54,10 +58,10 @@ def write_submission(
         The number of sequences packed.
 
     Raises:
-        DatasetError: no such server, or a result is missing or incomplete.
+        DatasetError: nobody takes such an archive, or a result is missing or incomplete.
     """
-    if benchmark not in SERVERS:
-        raise DatasetError(f"no server takes '{benchmark}': choose from {', '.join(SERVERS)}")
+    if benchmark not in PACKED:
+        raise DatasetError(f"no server takes '{benchmark}': choose from {', '.join(PACKED)}")
     files: dict[str, str] = {}
     for sequence in sequences:
         boxes, times = read_result(results, sequence.name), read_times(results, sequence.name)
@@ -67,7 +71,11 @@ def write_submission(
                 f"{len(sequence)} frames, or one that is not finite: run it again"
             )
         times = np.zeros(len(boxes)) if times is None else times
-        files |= SERVERS[benchmark](sequence.name, boxes, times)
+        if len(times) != len(boxes):
+            raise DatasetError(
+                f"{results} has {len(times)} times for the {len(boxes)} boxes of {sequence.name}"
+            )
+        files |= PACKED[benchmark](sequence.name, boxes, times)
     with replacing(archive) as temporary, zipfile.ZipFile(temporary, "w") as packed:
         for name in sorted(files):
             information = zipfile.ZipInfo(name, _EPOCH)

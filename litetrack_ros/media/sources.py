@@ -81,7 +81,8 @@ class ImageFolder:
             paths = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
         except OSError as error:
             raise MediaError(f"cannot read the folder {folder}: {error.strerror}") from error
-        self.paths = sorted((p for p in paths if not p.name.startswith(".")), key=_natural_key)
+        names = (p.name for p in paths if not p.name.startswith("."))
+        self.paths = [folder / name for name in sorted(names, key=natural_key)]
         if not self.paths:
             raise MediaError(
                 f"the folder {folder} holds no images; known are {', '.join(IMAGE_SUFFIXES)}"
@@ -225,22 +226,35 @@ def read_image(path: Path) -> Image:
         content = path.read_bytes()
     except OSError as error:
         raise MediaError(f"cannot read the image {path}: {error.strerror}") from error
+    return decode_image(content, str(path))
+
+
+def decode_image(content: bytes, name: str) -> Image:
+    """Decode an image file that was read; see :func:`read_image`.
+
+    Args:
+        content: the file.
+        name: what it was read from, for messages.
+
+    Raises:
+        MediaError: empty, truncated or not an image.
+    """
     if not content:
-        raise MediaError(f"the image {path} is empty")
+        raise MediaError(f"the image {name} is empty")
     # Decoders fill what is missing of a JPEG with grey, without a word; its end mark tells.
     if content.startswith(b"\xff\xd8") and b"\xff\xd9" not in content:
-        raise MediaError(f"the image {path} is truncated; get it again or take it out")
+        raise MediaError(f"the image {name} is truncated; get it again or take it out")
     try:
         flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
-        raise MediaError(f"cannot decode the image {path}: {error.err}") from error
+        raise MediaError(f"cannot decode the image {name}: {error.err}") from error
     if image is None:
-        raise MediaError(f"{path} is damaged or not an image")
+        raise MediaError(f"{name} is damaged or not an image")
     try:
         return check_image(image)
     except ImageError as error:
-        raise MediaError(f"{path}: {error}") from error
+        raise MediaError(f"{name}: {error}") from error
 
 
 def _open_capture(source: str | int) -> cv2.VideoCapture | None:
@@ -260,7 +274,7 @@ def _positive(value: float) -> float | None:
     return value if math.isfinite(value) and value > 0 else None
 
 
-def _natural_key(path: Path) -> list[tuple[int, str]]:
+def natural_key(name: str) -> list[tuple[int, str]]:
     """``f10.png`` as text and numbers, so that numbers compare as numbers."""
-    parts = re.split(r"(\d+)", path.name)
+    parts = re.split(r"(\d+)", name)
     return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]

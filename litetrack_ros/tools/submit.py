@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "pack result files for GOT-10k's or TrackingNet's server"
+HELP = "pack result files for GOT-10k's or TrackingNet's server, or GOT-10k's toolkit"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    from litetrack_ros.evaluation.submissions import SERVERS
+    from litetrack_ros.evaluation.submissions import PACKED
 
-    parser.add_argument("benchmark", choices=list(SERVERS), help="whose server")
+    parser.add_argument("benchmark", choices=list(PACKED), help="which benchmark")
     parser.add_argument("dir", type=Path, metavar="DIR", help="the benchmark's folder")
     parser.add_argument("results", type=Path, metavar="RESULTS", help="what litetrack ope wrote")
     parser.add_argument("archive", type=Path, metavar="ZIP", help="the archive to write")

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import pickle
+import re
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from published_layouts import boxes, jpeg, lines, write_got10k, write_lasot, write_trackingnet
+from published_layouts import (
+    boxes,
+    jpeg,
+    lines,
+    pack,
+    write_got10k,
+    write_lasot,
+    write_trackingnet,
+)
 
 from litetrack_ros.errors import DatasetError, MediaError
 from litetrack_ros.evaluation.benchmarks import BenchmarkSequence, read_benchmark
@@ -116,12 +127,54 @@ def test_layouts(tmp_path: Path, name: str) -> None:
     frame = next(iter(sequences[0].frames()))
     assert frame.image.shape == (72, 96, 3)
     if name == "otb100":
-        assert sequences[0].frame_paths[0].name == "0300.jpg"
+        assert sequences[0].frame_names[0] == "David/img/0300.jpg"
         assert "FM" in sequences[1].attributes and "OCC" in sequences[2].attributes
     elif name == "nfs":
         np.testing.assert_allclose(sequences[0].boxes_xywh[1], boxes(8 * COUNT)[8], atol=1e-4)
     elif name in ("got10k_val", "lasot"):
         assert sequences[0].visible is not None and not sequences[0].visible.all()
+
+
+def _pack_trackingnet(root: Path) -> None:
+    (root / "TEST/zips").mkdir()
+    pack(root / "TEST/frames/a_0", root / "TEST/zips/a_0.zip")
+    shutil.rmtree(root / "TEST/frames")
+
+
+def _pack(folder: str, archive: str, inside: str = "") -> Callable[[Path], None]:
+    def packed(root: Path) -> None:
+        pack(root / folder, root / archive, inside)
+        shutil.rmtree(root / folder)
+
+    return packed
+
+
+@pytest.mark.parametrize(
+    ("name", "make_archive", "archive"),
+    [
+        ("got10k_val", _pack("val", "val.tar", "val/"), "val.tar"),
+        ("got10k_test", _pack("test", "GOT-10k_Test.zip"), "GOT-10k_Test.zip"),
+        ("lasot", _pack("airplane", "airplane.zip", "airplane/"), "airplane.zip"),
+        ("otb100", _pack("David", "David.zip", "David/"), "David.zip"),
+        ("trackingnet", _pack_trackingnet, "TEST/zips/a_0.zip"),
+    ],
+)
+def test_archives_read_as_folders(
+    tmp_path: Path, name: str, make_archive: Callable[[Path], None], archive: str
+) -> None:
+    LAYOUTS[name][0](tmp_path)
+    unpacked = read_benchmark(name, tmp_path)
+    frames = [frame.image for frame in unpacked[0].frames()]
+    make_archive(tmp_path)
+    packed = read_benchmark(name, tmp_path)
+    assert [s.name for s in packed] == [s.name for s in unpacked]
+    sequence = pickle.loads(pickle.dumps(packed[0]))  # as worker processes get it
+    assert sequence.archive == archive and sequence.frame_size() == (96, 72)
+    np.testing.assert_array_equal(sequence.boxes_xywh, unpacked[0].boxes_xywh)
+    if unpacked[0].visible is not None:
+        np.testing.assert_array_equal(sequence.visible, unpacked[0].visible)
+    for frame, wanted in zip(sequence.frames(), frames, strict=True):
+        np.testing.assert_array_equal(frame.image, wanted)
 
 
 def test_missing_benchmarks(tmp_path: Path) -> None:
@@ -177,6 +230,26 @@ def test_second_targets_have_several_names(tmp_path: Path) -> None:
     assert result_path(tmp_path, "Jogging.2") == tmp_path / "Jogging-2.txt"
 
 
+def test_repetitions_and_times_of_got10ks_toolkit(tmp_path: Path) -> None:
+    """Its layout for a tracker that is not deterministic; all runs are scored together."""
+    LAYOUTS["got10k_val"][0](tmp_path / "data")
+    sequences = read_benchmark("got10k_val", tmp_path / "data")
+    name, truth = sequences[0].name, sequences[0].boxes_xywh
+    folder = tmp_path / "tracker" / name
+    folder.mkdir(parents=True)
+    runs = [truth, truth + np.array([500.0, 0, 0, 0])]
+    for k, run in enumerate(runs, start=1):
+        (folder / f"{name}_{k:03d}.txt").write_text(lines(run))
+    times = "0.30000000,0.50000000\n" + (COUNT - 1) * "0.01000000,0.03000000\n"
+    (folder / f"{name}_time.txt").write_text(times)
+    read = read_times(tmp_path / "tracker", name)
+    assert read is not None and read.tolist() == pytest.approx([0.4] + [0.02] * (COUNT - 1))
+    found = compare("got10k_val", sequences, {"a": tmp_path / "tracker"})
+    assert found.figures["a"] == pytest.approx((50, 50, 50), abs=1e-6)
+    assert found.per_sequence["a"] == pytest.approx([50], abs=1e-6)
+    assert found.fps["a"] == pytest.approx(50)
+
+
 def _results(sequences: list[BenchmarkSequence], folder: Path, shift: float) -> Path:
     folder.mkdir()
     for sequence in sequences:
@@ -227,7 +300,7 @@ def test_bootstrap() -> None:
         paired_bootstrap([1.0], [1.0, 2.0])
 
 
-@pytest.mark.parametrize("name", ["got10k_test", "trackingnet"])
+@pytest.mark.parametrize("name", ["got10k_test", "got10k_val", "trackingnet"])
 def test_submissions(tmp_path: Path, name: str) -> None:
     LAYOUTS[name][0](tmp_path / "data")
     sequences = read_benchmark(name, tmp_path / "data")
@@ -240,9 +313,10 @@ def test_submissions(tmp_path: Path, name: str) -> None:
     if name == "trackingnet":
         assert list(content) == ["a_0.txt"]
     else:
-        stem = "GOT-10k_Test_000001/GOT-10k_Test_000001"
+        stem = f"{sequences[0].name}/{sequences[0].name}"
         assert list(content)[:2] == [f"{stem}_001.txt", f"{stem}_time.txt"]
-        assert len(content[f"{stem}_time.txt"].split()) == COUNT
+        times = content[f"{stem}_time.txt"].splitlines()
+        assert len(times) == COUNT and all(re.fullmatch(r"\d+\.\d{8}", t) for t in times)
     rows = next(iter(content.values())).splitlines()
     assert len(rows) == COUNT
     first = ",".join(f"{v:.3f}" for v in sequences[0].boxes_xywh[0])
@@ -250,11 +324,18 @@ def test_submissions(tmp_path: Path, name: str) -> None:
     before = archive.read_bytes()
     write_submission(name, sequences, results, archive)
     assert archive.read_bytes() == before
+    (results / f"{sequences[0].name}_time.txt").write_text("0.1\n")
+    with pytest.raises(DatasetError, match="1 times for the 12 boxes"):
+        write_submission(name, sequences, results, archive)
     (results / f"{sequences[0].name}.txt").write_text("1,2,3,4\n")
     with pytest.raises(DatasetError, match="run it again"):
         write_submission(name, sequences, results, archive)
+
+
+@pytest.mark.parametrize("name", ["got10k_test", "trackingnet"])
+def test_servers_alone_can_score(tmp_path: Path, name: str) -> None:
     with pytest.raises(DatasetError, match="only a server"):
-        compare(name, sequences, {"a": results})
+        compare(name, [], {"a": tmp_path})
 
 
 def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
