@@ -61,7 +61,9 @@ def initial_tensors(path: Path, config: ModelConfig) -> InitialTensors:
         if key.endswith("num_batches_tracked"):
             continue
         found = source.get(key)
-        if found is None:
+        if found is None and key.rpartition(".")[2] in _SCALES.values() and _has_layer(source, key):
+            tensors[key], how = torch.ones(shape), "set to 1, as the file has no layer scale"
+        elif found is None:
             how = "left fresh"
         elif found.shape == shape:
             tensors[key], how = found, "loaded"
@@ -122,11 +124,12 @@ def _as_litetrack(source: Mapping[str, Tensor]) -> dict[str, Tensor]:
             renamed[f"{layer}attn.q_bias"], _, renamed[f"{layer}attn.v_bias"] = tensor.chunk(3)
         else:
             renamed[layer + _SCALES.get(part, part)] = tensor
-    for key in [k for k in renamed if k.endswith(".norm1.weight")]:
-        layer = key.removesuffix("norm1.weight")
-        for scale in _SCALES.values():
-            renamed.setdefault(layer + scale, torch.ones_like(renamed[key]))
     return renamed
+
+
+def _has_layer(source: Mapping[str, Tensor], key: str) -> bool:
+    """Whether the file has the layer that a tensor's key names."""
+    return f"{key.rpartition('.')[0]}.norm1.weight" in source
 
 
 def _resize_positions(embedding: Tensor, positions: int) -> Tensor:

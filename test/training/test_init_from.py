@@ -86,6 +86,8 @@ def test_a_pruned_vit_computes_what_its_first_layers_do(tmp_path: Path, layout: 
     else:
         torch.save({"model": state} if layout == "mae" else state, path)
     found = initial_tensors(path, CONFIG)
+    how = "set to 1, as the file has no layer scale" if layout == "mae" else "loaded"
+    assert f"backbone.blocks.2.gamma_1: {how}" in found.report
     model = LiteTrack(CONFIG)
     model.load_state_dict({**model.state_dict(), **found.tensors})
     x = torch.randn(2, 10, DIM, generator=torch.Generator().manual_seed(1))
