@@ -1,4 +1,4 @@
-"""What differs between ROS 2 distributions, or may be missing: Humble, Jazzy, Kilted."""
+"""What rclpy does not offer in public, and packages and events that may be missing."""
 
 from __future__ import annotations
 
@@ -12,17 +12,10 @@ from rclpy.qos import qos_policy_name_from_kind
 
 from litetrack_ros.errors import ImageError
 from litetrack_ros.images import Uint8Image
+from litetrack_ros.node.distribution import event_module
 
 if TYPE_CHECKING:
     from rclpy.node import Node
-
-
-def event_module() -> ModuleType:
-    """rclpy's module of the callbacks for QoS events."""
-    try:
-        return importlib.import_module("rclpy.event_handler")
-    except ImportError:
-        return importlib.import_module("rclpy.qos_event")  # Humble
 
 
 def subscribe_and_watch_qos(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from litetrack_ros.node.distribution import profiles_variable
+
 _MAX_TOPICS = 5
 
 
@@ -24,7 +26,7 @@ def no_image_message(
         return (
             f"{start}, though it has {publishers} publisher{'s' if publishers > 1 else ''}: is the "
             "camera running? If it is, its images may be lost on the way, being larger than Fast "
-            "DDS's shared memory: start the camera with FASTRTPS_DEFAULT_PROFILES_FILE set to "
+            f"DDS's shared memory: start the camera with {profiles_variable()} set to "
             "config/fastdds_images.xml of this package, or use image_transport: compressed"
         )
     others = [name for name in image_topics if name != topic]

@@ -250,13 +250,14 @@ def check_transport(environment: os._Environ[str] | dict[str, str]) -> Iterator[
             text = path if there else f"{path} does not exist: mend or unset the variable"
             yield Finding(name, OK if there else FAULT, text)
     if "cyclone" not in rmw and not any(environment.get(name) for name in _PROFILES):
-        from litetrack_ros.resources import share_dir
+        from litetrack_ros.node.dds import image_profile_path
+        from litetrack_ros.node.distribution import profiles_variable
 
         yield Finding(
             "Fast DDS profile",
             NOTE,
             "none; its default shared memory is smaller than an image: export "
-            f"{_PROFILES[0]}={share_dir() / 'config' / 'fastdds_images.xml'}",
+            f"{profiles_variable()}={image_profile_path()}",
         )
     if "cyclone" in rmw and not environment.get("CYCLONEDDS_URI"):
         yield Finding("CYCLONEDDS_URI", NOTE, "not set; large images may need bigger buffers")
