@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from litetrack_ros.tools.tables import add_json_argument, format_table, write_json
+from litetrack_ros.tools.tables import add_json_argument, figures_table, write_json
 
 HELP = "score raw result files of trackers on a benchmark, with plots and an HTML report"
 
@@ -35,8 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
     trackers = dict(_named(text) for text in args.results)
     comparison = compare(args.benchmark, read_benchmark(args.benchmark, args.dir), trackers)
-    rows = [[name, *(f"{v:.1f}" for v in row)] for name, row in comparison.figures.items()]
-    print(format_table((comparison.benchmark, *comparison.columns), rows))
+    print(figures_table(comparison.benchmark, comparison.columns, comparison.figures))
     for first, other, difference in comparison.differences():
         print(
             f"{first} - {other}: {comparison.columns[0]} {difference.mean:+.2f}, 95 % interval "
@@ -44,8 +43,7 @@ def run(args: argparse.Namespace) -> int:
         )
     columns, paper = paper_figures(args.benchmark)
     if paper:
-        lines = [[name, *(f"{v:.1f}" for v in row)] for name, row in paper.items()]
-        print(format_table(("the paper", *columns), lines))
+        print(figures_table("the paper", columns, paper))
     write_json(args.json, comparison.as_json())
     if args.html is not None:
         write_text(args.html, html_report(comparison, trackers))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from litetrack_ros.tools.tables import figures_table
+
 HELP = "pack result files for GOT-10k's or TrackingNet's server, or GOT-10k's toolkit"
 
 
@@ -19,11 +21,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Pack; a missing result is an error."""
+    """Pack, and print the paper's figures; a missing result is an error."""
     from litetrack_ros.evaluation.benchmarks import read_benchmark
+    from litetrack_ros.evaluation.comparison import paper_figures
     from litetrack_ros.evaluation.submissions import write_submission
 
     sequences = read_benchmark(args.benchmark, args.dir)
     count = write_submission(args.benchmark, sequences, args.results, args.archive)
     print(f"{args.archive}: {count} sequences")
+    columns, paper = paper_figures(args.benchmark)
+    if paper:  # to stand beside the server's answer
+        print(figures_table("the paper", columns, paper))
     return 0

@@ -37,6 +37,20 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(text)
 
 
+def figures_table(
+    title: str, columns: Sequence[str], figures: Mapping[str, Sequence[float]]
+) -> str:
+    """A table of figures by name, with one decimal.
+
+    Args:
+        title: of the column of names.
+        columns: titles of the others.
+        figures: a row each, as many as columns.
+    """
+    rows = [[name, *(f"{value:.1f}" for value in row)] for name, row in figures.items()]
+    return format_table((title, *columns), rows)
+
+
 def write_json(path: Path | None, figures: Mapping[str, Any]) -> None:
     """Write figures with the version that made them; None writes nothing.
 

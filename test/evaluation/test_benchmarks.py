@@ -301,13 +301,15 @@ def test_bootstrap() -> None:
 
 
 @pytest.mark.parametrize("name", ["got10k_test", "got10k_val", "trackingnet"])
-def test_submissions(tmp_path: Path, name: str) -> None:
+def test_submissions(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     LAYOUTS[name][0](tmp_path / "data")
     sequences = read_benchmark(name, tmp_path / "data")
     results = tmp_path / "results"
     list(run_campaign(sequences, open_drifting, results, ["cpu"]))
     archive = tmp_path / "submission.zip"
     assert main(["submit", name, str(tmp_path / "data"), str(results), str(archive)]) == 0
+    shown = capsys.readouterr().out
+    assert ("the paper" in shown) == (name != "got10k_val")  # beside the server's answer
     with zipfile.ZipFile(archive) as packed:
         content = {n: packed.read(n).decode() for n in packed.namelist()}
     if name == "trackingnet":

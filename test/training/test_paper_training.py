@@ -38,6 +38,7 @@ def data(tmp_path: Path) -> Path:
     """The four sets in small, in one folder."""
     root = tmp_path / "data"
     write_got10k(root / "got10k/train", [1, 2, 16])  # 16 is of votval
+    write_got10k(root / "got10k/val", [1], prefix="Val")
     write_lasot(root / "lasot", ["airplane-2"])
     write_trackingnet(root / "trackingnet", ["a"], zipped=True)
     write_coco(root / "coco")
@@ -70,6 +71,10 @@ def test_recipes_are_the_papers(path: Path) -> None:
     assert (recipe.learning_rate, recipe.encoder_rate, recipe.weight_decay) == (1e-4, 0.1, 1e-4)
     assert (recipe.giou_weight, recipe.l1_weight, recipe.clip_norm) == (2, 5, 0)
     assert recipe.sampling is not None and recipe.drop_path == 0.1
+    sets = (recipe.sampling.train, recipe.sampling.validation)  # as released
+    four = "lasot_train got10k_vottrain coco2017_train trackingnet"
+    alone = ("got10k_train_full", "got10k_val")
+    assert sets == ((four, "got10k_votval") if epochs == 300 else alone)
     if path.stem.startswith("table5"):
         assert path.stem == f"table5_fe{config.fe_layers}_ai{config.ai_layers}"
     elif path.stem[1:2].isdigit():
