@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from litetrack_ros.datasets.synthetic import SyntheticPairs
 from litetrack_ros.training.batches import PairSource
 from litetrack_ros.training.recipe import Recipe
 
+_LOG = logging.getLogger(__name__)
+
 
 class Sources(NamedTuple):
     """Sources of the pairs to train and to validate on."""
@@ -21,7 +24,7 @@ class Sources(NamedTuple):
 
 
 def pair_sources(recipe: Recipe, places: Sequence[str]) -> Sources:
-    """Open what a recipe is trained on.
+    """Open what a recipe is trained on; what a data set lacks is logged.
 
     Args:
         recipe: with ``sampling``, pairs are drawn from data sets; without, they are synthetic.
@@ -47,6 +50,9 @@ def _drawn(
 ) -> TrackingPairs:
     shares = shared_sets(sampling.train if training else sampling.validation)
     sets = [open_set(name, locate_set(name, places)) for name in shares]
+    for opened in sets:
+        for problem in opened.problems:
+            _LOG.warning("%s in %s: %s", opened.name, opened.root, problem)
     return TrackingPairs(
         sets, list(shares.values()), recipe.model_config(), sampling, recipe.seed, augment=training
     )

@@ -130,6 +130,14 @@ def test_a_step_of_b4(data: Path, tmp_path: Path) -> None:
     assert 0 < float(moved.detach()) <= 1.1 * 1e-5  # Adam's first step is the learning rate
 
 
+def test_what_a_set_lacks_is_said_before_training(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pair_sources(_tiny(tmp_path), [str(data)])
+    assert "1119 of 1120 sequences of LaSOT's train set are missing" in caplog.text
+    assert f"trackingnet in {data / 'trackingnet'}: 11 of 12 parts" in caplog.text
+
+
 def test_resumed_training_equals_uninterrupted(data: Path, tmp_path: Path) -> None:
     recipe = _tiny(tmp_path)
     sources = pair_sources(recipe, [str(data)])
