@@ -250,6 +250,7 @@ class TrackerNode(LifecycleNode):
                 session.worker.drop_targets()
         response.success = True
         response.message = "enabled" if request.data else "disabled, all targets dropped"
+        self.get_logger().info(response.message)
         return response
 
     def _on_parameters(self, values: Mapping[str, Any]) -> None:

@@ -68,7 +68,8 @@ def _watch(view: Any, client: Any) -> None:
         if canvas is None:
             continue
         if not has_window:
-            cv2.namedWindow(_WINDOW)
+            # Without Qt's toolbar, whose tools would take the mouse from the drag.
+            cv2.namedWindow(_WINDOW, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
             cv2.setMouseCallback(_WINDOW, on_mouse)
             has_window = True
         if not show(_WINDOW, canvas):
