@@ -23,7 +23,11 @@ class Container(Protocol):
         """Names of all files, sorted."""
 
     def names_in(self, folder: str) -> list[str]:
-        """Names of the files of one folder, without what lies deeper, sorted; hidden ones not."""
+        """Names of the files right in a folder (``""``: the top), sorted, hidden ones left out.
+
+        Raises:
+            DatasetError: a folder on the disk is missing.
+        """
 
     def read(self, name: str) -> bytes:
         """A file's content.
@@ -50,9 +54,10 @@ class FolderContainer:
 
     def names_in(self, folder: str) -> list[str]:
         """See :class:`Container`."""
+        prefix = f"{folder}/" if folder else ""
         try:
             with os.scandir(self.root / folder) as entries:
-                return _direct([f"{folder}/{e.name}" for e in entries if not e.is_dir()], folder)
+                return _direct([f"{prefix}{e.name}" for e in entries if not e.is_dir()], folder)
         except OSError as error:
             raise DatasetError(f"cannot read {self.root / folder}: {error.strerror}") from error
 

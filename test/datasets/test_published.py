@@ -22,6 +22,7 @@ from published_layouts import (
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.datasets.catalogue import guess_set, locate_set, open_set
 from litetrack_ros.datasets.checking import check_set
+from litetrack_ros.datasets.containers import open_container
 from litetrack_ros.datasets.frame_decoding import decode_bgr, image_size
 from litetrack_ros.datasets.published import shipped_ranges
 from litetrack_ros.datasets.sampling import PairSampling, TrackingPairs
@@ -224,6 +225,20 @@ def test_locating_sets(tmp_path: Path) -> None:
         locate_set("lasot_train", [str(tmp_path)])
     with pytest.raises(DatasetError, match="no data set 'nfs'"):
         locate_set("nfs", [str(tmp_path)])
+
+
+@pytest.mark.parametrize("packed", ["", ".zip", ".tar"])
+def test_files_right_in_a_folder(tmp_path: Path, packed: str) -> None:
+    root = tmp_path / "data"
+    for name in ("b/2.txt", "b/1.txt", "b/.hidden", "b/c/3.txt", "bc/4.txt", "5.txt"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    if packed:
+        pack(root, root.with_suffix(packed))
+    container = open_container(root.with_suffix(packed) if packed else root)
+    assert container.names_in("b") == ["b/1.txt", "b/2.txt"]
+    assert container.names_in("") == ["5.txt"]
+    assert container.read("b/c/3.txt") == b"b/c/3.txt"
 
 
 def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
