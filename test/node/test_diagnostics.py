@@ -160,3 +160,37 @@ def test_stale_stamps_are_told(live_node: Callable[..., Any], client: Any) -> No
         )
 
     client.spin_until(told, 15, "a warning of the stamps")
+
+
+@pytest.mark.ros
+def test_what_is_refused_is_told_with_the_reason(
+    live_node: Callable[..., Any], client: Any
+) -> None:
+    from std_srvs.srv import SetBool
+
+    node = live_node(init_wait_ms=50.0)
+    assert node.transition("configure") and node.transition("activate")
+    client.wait_for_node()
+    picture = np.zeros((60, 80, 3), np.uint8)
+    stamps = iter(range(10**18, 2 * 10**18, 33 * 10**6))
+
+    def tells(task: str, text: str, fault: Callable[[], Any]) -> None:
+        def told() -> bool:
+            client.send(picture, next(stamps))
+            client.spin_for(0.05)  # the subscription holds one image
+            fault()
+            client.spin_for(0.05)
+            status = _statuses(client).get(task) if client.diagnostics else None
+            return status is not None and status.level == WARN and text in status.message
+
+        client.spin_until(told, 15, f"a warning that says: {text}")
+
+    box = (10, 10, 20, 20)
+    abacus = "encoding 'abacus' is not supported"
+    tells("images", abacus, lambda: client.send(picture, next(stamps), "abacus"))
+    tells("images", "jumped back", lambda: client.send(picture, 10**9))
+    tells("targets", "its image is gone", lambda: client.select(box, 10**8, "early"))
+    tells("targets", "target 'nan' refused", lambda: client.select((np.nan, 1, 2, 3), 0, "nan"))
+    tells("targets", "target 'out' refused", lambda: client.select((500, 1, 20, 20), 0, "out"))
+    assert client.call(SetBool, "enable", SetBool.Request(data=False), repeat_s=3).success
+    tells("targets", "disabled", lambda: client.select(box))
