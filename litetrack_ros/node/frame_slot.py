@@ -67,11 +67,17 @@ class FrameSlot:
         with self._work:
             self._counts[Fate.REJECTED if self._accepting else Fate.IGNORED] += 1
 
-    def wait(self, timeout_s: float) -> None:
-        """Return when a frame is there, after :meth:`nudge`, or after the time."""
+    def wait(self, timeout_s: float) -> bool:
+        """Return when a frame is there, after :meth:`nudge`, or after the time.
+
+        Returns:
+            Whether a frame was there already.
+        """
         with self._work:
+            was_there = self._slot is not None
             self._work.wait_for(lambda: self._slot is not None or self._nudged, timeout_s)
             self._nudged = False
+            return was_there
 
     def nudge(self) -> None:
         """Wake the worker for something other than a frame."""

@@ -25,6 +25,7 @@ from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import MultiTracker, StageTiming, TrackResult
 
 _IDLE_WAIT_S = 0.1  # how late a waiting init request may notice that its time is up
+_LET_IN_S = 0.001
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,10 @@ class TrackingWorker:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._slot.wait(_IDLE_WAIT_S)
+            if self._slot.wait(_IDLE_WAIT_S):
+                # The model is slower than the camera. While the last boxes were sent, this thread
+                # kept the callback of a newer image waiting: let it in before taking an old one.
+                time.sleep(_LET_IN_S)
             if self._stopping.is_set():
                 return
             frame: Frame | None = None

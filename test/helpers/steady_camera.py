@@ -19,6 +19,8 @@ from sensor_msgs.msg import Image
 from litetrack_ros.media.scene import DrawnScene
 from litetrack_ros.node.messages import ns_to_stamp
 
+WAKE_S = 0.004  # before an image is due: an idle core may take milliseconds to wake
+
 
 def _pictures(width: int, height: int) -> list[array.array[int]]:
     scene = DrawnScene(width, height, frames=200)
@@ -42,7 +44,10 @@ def main(seconds: float, period_s: float, width: int, height: int) -> None:
     start_s = time.perf_counter()
     for index in range(round(seconds / period_s)):
         message.data = pictures[index % len(pictures)]
-        time.sleep(max(0.0, start_s + index * period_s - time.perf_counter()))
+        due_s = start_s + index * period_s
+        time.sleep(max(0.0, due_s - time.perf_counter() - WAKE_S))
+        while time.perf_counter() < due_s:
+            pass
         stamps.append(time.time_ns())
         message.header.stamp = ns_to_stamp(stamps[-1])
         publisher.publish(message)

@@ -63,7 +63,8 @@ def test_a_model_slower_than_the_camera_gets_the_newest_image(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DELAY_S", "0.1")
-    node = start_node(program=Path(__file__).with_name("delayed_node.py"))
+    # One thread: the camera needs a core of its own to be on time.
+    node = start_node(program=Path(__file__).with_name("delayed_node.py"), threads=1)
     client.wait_for_node()
     client.select((100, 80, 60, 50))  # waits for the first image
     stamps = _play(camera, client)
@@ -94,7 +95,7 @@ def test_a_model_slower_than_the_camera_gets_the_newest_image(
     )
     print(f"\n{figures}")
     assert node.end()[0] == 0
-    if jitter_ms > STEADY_MS:
+    if min(within_gap, within_period) < 99 and jitter_ms > STEADY_MS:
         pytest.skip(f"this machine is too busy to measure waits: {figures}")
     # The next image replaces one that still waits, so that no wait is longer than their distance.
     assert within_gap >= 99, figures
