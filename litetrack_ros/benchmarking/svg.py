@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from litetrack_ros.geometry import FloatArray
 
 WIDTH, HEIGHT = 860, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 24, 12, 36  # the right one holds half a tick label
-_TICKS = 5
+_MAX_TICKS = 6
 _MAX_POINTS = 4000
 _BLUE, _RED, _GREY = "#2563ab", "#c0392b", "#8a8f98"
 
@@ -118,13 +119,13 @@ class _Axes:
             f'<path d="M{_LEFT} {_TOP} V{self.bottom} H{WIDTH - _RIGHT}" fill="none" '
             f'stroke="{_GREY}"/>'
         ]
-        for value in np.linspace(*self._x_limits, _TICKS):
+        for value in round_ticks(*self._x_limits):
             lines.append(
                 f'<text x="{self.x(value):.1f}" y="{self.bottom + 15}" '
                 f'text-anchor="middle">{value:.4g}</text>'
             )
         if self._y_label:
-            for value in np.linspace(*self._y_limits, _TICKS):
+            for value in round_ticks(*self._y_limits):
                 lines.append(
                     f'<text x="{_LEFT - 6}" y="{self.y(value) + 4:.1f}" '
                     f'text-anchor="end">{value:.4g}</text>'
@@ -135,6 +136,16 @@ class _Axes:
             f"{escape(self._x_label)}</text>"
         )
         return _svg(self._height, [*lines, *marks])
+
+
+def round_ticks(low: float, high: float) -> list[float]:
+    """At most six multiples of 1, 2 or 5 times a power of ten from ``low`` to a higher ``high``."""
+    decade = 10.0 ** math.floor(math.log10((high - low) / _MAX_TICKS))
+    for step in (decade * factor for factor in (1, 2, 5, 10, 20)):
+        first, last = math.ceil(low / step), math.floor(high / step)
+        if last - first < _MAX_TICKS:
+            break
+    return [index * step for index in range(first, last + 1)]
 
 
 def _svg(height: int, lines: Sequence[str]) -> str:
