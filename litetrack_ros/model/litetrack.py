@@ -68,7 +68,10 @@ class LiteTrack(nn.Module):
     def predict(self, features: Tensor) -> HeadMaps:
         """Maps of search features ``(B, N, C)``."""
         grid = self.config.search_grid
-        maps: HeadMaps = self.box_head(features.transpose(1, 2).unflatten(2, (grid, grid)))
+        # Contiguous, as the authors have it: the convolutions then sum in the same order, and the
+        # gradients' entries agree twice as well.
+        image = features.transpose(1, 2).contiguous().unflatten(2, (grid, grid))
+        maps: HeadMaps = self.box_head(image)
         return maps
 
     def forward(self, templates: Tensor, boxes_xyxy_norm: Tensor, searches: Tensor) -> HeadMaps:
