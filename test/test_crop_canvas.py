@@ -6,7 +6,7 @@ import threading
 
 import cv2
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from litetrack_ros.crop import CropRegion, extract_crop
@@ -39,7 +39,16 @@ def crops(draw: st.DrawFn) -> tuple[int, CropRegion]:
     w, h = draw(st.floats(10, 2 * width)), draw(st.floats(10, 2 * height))
     x = draw(st.floats(-w + 8, width - 8))
     y = draw(st.floats(-h + 8, height - 8))
-    return which, CropRegion.around((x, y, w, h), draw(st.sampled_from([2.0, 4.0])), 32)
+    region = CropRegion.around((x, y, w, h), draw(st.sampled_from([2.0, 4.0])), 32)
+    # The region of a long box may lie outside even so; the reference's slices go wrong there.
+    assume(0 < region.x0_px + region.side_px and 0 < region.y0_px + region.side_px)
+    assume(region.x0_px < width - 1 and region.y0_px < height - 1)
+    return which, region
+
+
+def test_a_region_outside_is_black():
+    above = CropRegion(-22, -55, 54, 32, (5.0, -28.0))
+    assert not extract_crop(IMAGES[0], above).any()
 
 
 @settings(deadline=None)
