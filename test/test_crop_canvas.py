@@ -41,7 +41,7 @@ def crops(draw: st.DrawFn) -> tuple[int, CropRegion]:
     y = draw(st.floats(-h + 8, height - 8))
     region = CropRegion.around((x, y, w, h), draw(st.sampled_from([2.0, 4.0])), 32)
     # The region of a long box may lie outside even so; the reference's slices go wrong there.
-    assume(0 < region.x0_px + region.side_px and 0 < region.y0_px + region.side_px)
+    assume(region.x0_px + region.side_px > 0 and region.y0_px + region.side_px > 0)
     assume(region.x0_px < width - 1 and region.y0_px < height - 1)
     return which, region
 
