@@ -106,6 +106,14 @@ class Client:
         message.header.stamp = ns_to_stamp(stamp_ns)
         self.inits.publish(message)
 
+    def ready_service(self, kind: Any, service: str, timeout_s: float = START_TIMEOUT_S) -> Any:
+        """The client of one of the node's services, the same each time, once both have met."""
+        if service not in self._service_clients:
+            self._service_clients[service] = self.node.create_client(kind, f"{self.name}/{service}")
+        client = self._service_clients[service]
+        self.spin_until(client.service_is_ready, timeout_s, "the node's services")
+        return client
+
     def call(
         self,
         kind: Any,
@@ -119,10 +127,7 @@ class Client:
         A response is lost where the node has not discovered the client yet; a request that may
         safely be made twice is repeated after ``repeat_s``.
         """
-        if service not in self._service_clients:
-            self._service_clients[service] = self.node.create_client(kind, f"{self.name}/{service}")
-        client = self._service_clients[service]
-        self.spin_until(client.service_is_ready, timeout_s, service)
+        client = self.ready_service(kind, service, timeout_s)
         end = time.monotonic() + timeout_s
         while True:
             future = client.call_async(request)

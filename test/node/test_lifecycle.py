@@ -49,9 +49,7 @@ def _request_transition(client: Any, which: str | int) -> None:
         request.transition.label = which
     else:
         request.transition.id = which
-    service = client.node.create_client(ChangeState, "litetrack/change_state")
-    client.spin_until(service.service_is_ready, START_TIMEOUT_S, "the node's services")
-    service.call_async(request)
+    client.ready_service(ChangeState, "change_state").call_async(request)
 
 
 @pytest.mark.parametrize(("parameters", "reason"), FAULTS, ids=lambda v: str(v)[:40])
@@ -160,9 +158,7 @@ def test_an_impossible_transition_does_not_end_the_node(
 
     node = start_node(autostart=False)
     assert _state(client) == "unconfigured"
-    service = client.node.create_client(ChangeState, "litetrack/change_state")
-    client.spin_until(service.service_is_ready, START_TIMEOUT_S, "the node's services")
-    service.call_async(
+    client.ready_service(ChangeState, "change_state").call_async(
         ChangeState.Request(transition=Transition(id=Transition.TRANSITION_ACTIVATE))
     )
     client.spin_for(1.0)
