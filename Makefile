@@ -14,12 +14,8 @@ SLOW ?= 1
 install:
 	@$(PYTHON) make/install.py --ros-wheels "$(ROS_WHEELS)" --opencv "$(OPENCV)"
 
-# Once in some thousand starts two programs do not find each other over DDS: only that is run again.
-UNMET = --reruns 1 --only-rerun "the node.s (services|topics): not within" \
-	--only-rerun "the node was not ready within"
-
 test: lint
-	.venv/bin/python -m pytest $(UNMET) $(if $(filter 0,$(SLOW)),-m "not slow")
+	.venv/bin/python -m pytest $(if $(filter 0,$(SLOW)),-m "not slow")
 
 lint: install
 	.venv/bin/python -m ruff check .

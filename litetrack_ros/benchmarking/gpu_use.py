@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tempfile
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class GpuWatch:
     """Runs ``tegrastats`` (Jetson) or ``nvidia-smi`` in the background until it is finished."""
 
     def __init__(self) -> None:
-        self._query: subprocess.Popen[str] | None = None
+        self._query: subprocess.Popen[bytes] | None = None
         if program := shutil.which("tegrastats"):
             self._parse = parse_tegrastats
             self._start(program, "--interval", "500")
@@ -33,13 +34,16 @@ class GpuWatch:
         if self._query is None:
             return None, None
         self._query.terminate()
-        output, _ = self._query.communicate()
-        return self._parse(output.splitlines())
+        self._query.wait()
+        with self._output as output:
+            output.seek(0)
+            return self._parse(output.read().splitlines())
 
     def _start(self, *command: str) -> None:
-        self._query = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        # Not a pipe: what nobody reads meanwhile would fill it, and stop the tool.
+        # Closed by `finish`.
+        self._output = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
+        self._query = subprocess.Popen(command, stdout=self._output, stderr=subprocess.DEVNULL)
 
 
 def parse_nvidia_smi(lines: list[str]) -> GpuUse:

@@ -141,7 +141,7 @@ class _Axes:
 def round_ticks(low: float, high: float) -> list[float]:
     """At most six multiples of 1, 2 or 5 times a power of ten from ``low`` to a higher ``high``."""
     decade = 10.0 ** math.floor(math.log10((high - low) / _MAX_TICKS))
-    for step in (decade * factor for factor in (1, 2, 5, 10, 20)):
+    for step in (decade * factor for factor in (1, 2, 5, 10)):
         first, last = math.ceil(low / step), math.floor(high / step)
         if last - first < _MAX_TICKS:
             break

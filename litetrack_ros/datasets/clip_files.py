@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
+import secrets
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+from litetrack_ros.errors import DatasetError
 from litetrack_ros.files import make_folder
 from litetrack_ros.images import Uint8Image, to_bgr8
 from litetrack_ros.media.sources import open_source
@@ -37,12 +42,38 @@ def read_small(video: str, height_px: int, every: int = 1) -> tuple[list[Uint8Im
     return frames, scale
 
 
-def write_clip_frame(folder: Path, index: int, frame: Uint8Image, mask: Uint8Image) -> None:
-    """Add a BGR frame and its mask to a clip's folder, which is made if absent.
+def write_clip(
+    folder: Path,
+    frames: Sequence[Uint8Image],
+    indices: Sequence[int],
+    masks: Sequence[Uint8Image],
+    longest: int,
+) -> None:
+    """Write a clip's folder, whole or not at all.
+
+    Args:
+        folder: to make.
+        frames: all of the video, BGR.
+        indices: of those that show the object, at least one.
+        masks: ``(H, W)`` uint8 0 or 255, one for each index.
+        longest: of more frames, this many at most are written, evenly spread.
 
     Raises:
-        MediaError: the folder cannot be written to.
+        DatasetError: the folder exists, or ``longest`` is below 1.
+        MediaError: it cannot be written.
     """
-    for part, image in (("frames", frame), ("masks", mask)):
-        make_folder(folder / part)
-        write_image(folder / part / f"{index:05d}.png", image)
+    if longest < 1:
+        raise DatasetError(f"a clip has at least 1 frame, not {longest}")
+    if folder.exists():
+        raise DatasetError(f"{folder} exists: give another name, or take it away first")
+    stride = math.ceil(len(indices) / longest)
+    parts = folder.parent / f".{folder.name}.{secrets.token_hex(4)}"
+    try:
+        for part in ("frames", "masks"):
+            make_folder(parts / part)
+        for index, mask in list(zip(indices, masks, strict=True))[::stride]:
+            write_image(parts / "frames" / f"{index:05d}.png", frames[index])
+            write_image(parts / "masks" / f"{index:05d}.png", mask)
+        parts.rename(folder)
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from litetrack_ros.evaluation.metrics import scored_overlaps, summarise
+from litetrack_ros.evaluation.report import number
 from litetrack_ros.evaluation.runner import SequenceRun
 from litetrack_ros.geometry import FloatArray
 
@@ -33,32 +35,38 @@ class PerturbedRuns:
     """Scores of runs that started from perturbed boxes.
 
     Args:
-        runs: several for each sequence.
+        runs: for each sequence, as many as there are seeds.
     """
 
-    def __init__(self, runs: list[SequenceRun]) -> None:
-        self._scores: dict[str, list[float]] = {}
-        for run in runs:
-            overlaps = scored_overlaps(run.boxes_xywh, run.sequence.boxes_xywh)
-            self._scores.setdefault(run.sequence.name, []).append(summarise(overlaps).ao)
+    def __init__(self, runs: Sequence[Sequence[SequenceRun]]) -> None:
+        self._names = [of_sequence[0].sequence.name for of_sequence in runs]
+        self._scores = [[_ao(run) for run in of_sequence] for of_sequence in runs]
 
     @property
     def over_sequences(self) -> list[float]:
         """Mean AO over the sequences, of each seed."""
-        return [float(np.mean(values)) for values in zip(*self._scores.values(), strict=True)]
+        return [float(np.nanmean(values)) for values in zip(*self._scores, strict=True)]
 
     def table(self) -> list[list[str]]:
         """Rows under :data:`HEADER`: every sequence, then their mean."""
-        rows = {**self._scores, "mean over sequences": self.over_sequences}
+        names = [*self._names, "mean over sequences"]
+        rows = zip(names, [*self._scores, self.over_sequences], strict=True)
         return [
             [name, *(f"{v:.3f}" for v in (np.mean(values), min(values), max(values)))]
-            for name, values in rows.items()
+            for name, values in rows
         ]
 
     def figures(self) -> dict[str, Any]:
-        """For JSON: AO of every run."""
+        """For JSON: AO of every run; a value without a frame behind it is null."""
         return {
             "amount": AMOUNT,
-            "sequences": self._scores,
-            "mean_over_sequences": self.over_sequences,
+            "sequences": [
+                {"name": name, "ao": [number(value) for value in values]}
+                for name, values in zip(self._names, self._scores, strict=True)
+            ],
+            "mean_over_sequences": [number(value) for value in self.over_sequences],
         }
+
+
+def _ao(run: SequenceRun) -> float:
+    return summarise(scored_overlaps(run.boxes_xywh, run.sequence.boxes_xywh)).ao

@@ -66,7 +66,7 @@ class Report:
                     "name": run.sequence.name,
                     "frames_scored": len(overlaps),
                     **_figures(scores),
-                    "update_fps": _number(run.fps),
+                    "update_fps": number(run.fps),
                 }
                 for run, overlaps, scores in zip(
                     self.runs, self._overlaps, self.per_sequence, strict=True
@@ -75,7 +75,7 @@ class Report:
             "mean_over_sequences": _figures(self.over_sequences),
             "mean_over_frames": _figures(self.over_frames),
             "frames_scored": self.frames_scored,
-            "update_fps": _number(self.fps),
+            "update_fps": number(self.fps),
         }
 
 
@@ -86,11 +86,12 @@ def _row(name: str, frames: int, scores: OverlapScores, fps: float) -> list[str]
 
 def _figures(scores: OverlapScores) -> dict[str, float | None]:
     return {
-        "ao": _number(scores.ao),
-        "sr50": _number(scores.sr50),
-        "sr75": _number(scores.sr75),
+        "ao": number(scores.ao),
+        "sr50": number(scores.sr50),
+        "sr75": number(scores.sr75),
     }
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
+    """A figure for JSON: None where it is not finite."""
     return value if math.isfinite(value) else None

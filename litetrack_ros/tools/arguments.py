@@ -75,6 +75,15 @@ def describe_backend(info: BackendInfo) -> str:
     )
 
 
+def add_clip_arguments(parser: argparse.ArgumentParser, output_help: str) -> None:
+    """Add ``--output``, ``--height`` and ``--longest`` of verbs that make clips to train on."""
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=output_help)
+    parser.add_argument("--height", type=int, default=270, help="of the clips, px (%(default)s)")
+    parser.add_argument(
+        "--longest", type=int, default=40, help="most frames kept of an object (%(default)s)"
+    )
+
+
 def add_init_box_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--init-box``."""
     parser.add_argument(

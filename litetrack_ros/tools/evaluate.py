@@ -53,11 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the protocol, print the table, save what was asked for."""
     from litetrack_ros.datasets.sequences import find_sequences, format_boxes
+    from litetrack_ros.errors import ConfigError
     from litetrack_ros.evaluation import perturbation
     from litetrack_ros.evaluation.report import HEADER, Report
     from litetrack_ros.evaluation.runner import run_sequence
     from litetrack_ros.files import make_folder, write_text
 
+    if args.perturbed < 0:
+        raise ConfigError(f"--perturbed is {args.perturbed}, but must be at least 0")
     sequences = find_sequences(args.dirs)
     make_tracker, about = _open_tracker(args)
     if args.save_dir is not None:
@@ -71,13 +74,15 @@ def run(args: argparse.Namespace) -> int:
             if args.save_dir is not None:
                 text = format_boxes(done.boxes_xywh)
                 write_text(args.save_dir / f"{sequence.name}.txt", text)
-            for seed in range(args.perturbed):
-                box = perturbation.perturb_box(sequence.boxes_xywh[0], seed)
-                perturbed_runs.append(run_sequence(sequence, make_tracker, progress.step, box))
+            first_box = sequence.boxes_xywh[0]
+            boxes = [perturbation.perturb_box(first_box, seed) for seed in range(args.perturbed)]
+            perturbed_runs.append(
+                [run_sequence(sequence, make_tracker, progress.step, box) for box in boxes]
+            )
     report = Report(runs)
     print(format_table(HEADER, report.table()))
     figures = {**about, **report.figures()}
-    if perturbed_runs:
+    if args.perturbed:
         perturbed = perturbation.PerturbedRuns(perturbed_runs)
         print(f"\nfrom {args.perturbed} first boxes, up to {perturbation.AMOUNT:.0%} off:")
         print(format_table(perturbation.HEADER, perturbed.table()))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
-from pathlib import Path
 
-from litetrack_ros.tools.arguments import Progress, add_model_arguments, open_model
+from litetrack_ros.tools.arguments import (
+    Progress,
+    add_clip_arguments,
+    add_model_arguments,
+    open_model,
+)
 
 HELP = "label a video by tracking it forwards and backwards, to train on"
 
@@ -22,16 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("X", "Y", "W", "H"),
         help="the object in the first frame, px",
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="the clip's folder; give it, or one of several clips, to --data, then",
+    add_clip_arguments(
+        parser, "the clip's folder; give it, or the one that holds several, to --data, then"
     )
-    parser.add_argument("--height", type=int, default=270, help="of the clip, px (%(default)s)")
-    parser.add_argument("--longest", type=int, default=40, help="frames kept (%(default)s)")
     add_model_arguments(parser)
 
 
@@ -39,9 +35,9 @@ def run(args: argparse.Namespace) -> int:
     """Track both ways, write the frames on which both agree."""
     import numpy as np
 
-    from litetrack_ros.datasets.agreed_tracks import ellipse_mask, track_both_ways
-    from litetrack_ros.datasets.clip_files import read_small, write_clip_frame
+    from litetrack_ros.datasets.clip_files import read_small, write_clip
     from litetrack_ros.errors import DatasetError
+    from litetrack_ros.training.agreed_tracks import ellipse_mask, track_both_ways
 
     frames, scale = read_small(args.video, args.height)
     if len(frames) < 2:
@@ -51,10 +47,11 @@ def run(args: argparse.Namespace) -> int:
         box = np.array(args.init_box) * scale
         track = track_both_ways(frames, box, backend, progress.step)
     kept = track.kept
-    for index in kept[:: max(1, math.ceil(len(kept) / args.longest))]:
-        height, width = frames[index].shape[:2]
-        mask = ellipse_mask(track.boxes_xywh[index], height, width)
-        write_clip_frame(args.output, int(index), frames[index], mask)
+    if len(kept) == 0:
+        raise DatasetError(f"{args.video}: the directions agree nowhere; try another box or part")
+    height, width = frames[0].shape[:2]
+    masks = [ellipse_mask(track.boxes_xywh[index], height, width) for index in kept]
+    write_clip(args.output, frames, kept.tolist(), masks, args.longest)
     print(
         f"{args.video}: both directions agree in {len(kept)} of {len(frames)} frames, "
         f"mean overlap {track.agreement.mean():.2f}"

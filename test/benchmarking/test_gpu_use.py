@@ -59,6 +59,25 @@ def test_the_tool_is_run_until_the_end(tmp_path: Path, monkeypatch: pytest.Monke
     assert watch.finish() == (60.0, 5.2)
 
 
+def test_hours_of_lines_do_not_stop_the_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than a pipe holds, and what comes after that counts."""
+    program = tmp_path / "tegrastats"
+    program.write_text(
+        f"#!/bin/sh\nyes '{AGX_ORIN}' | head -n 4000\n"
+        f"yes '{AGX_ORIN.replace('60%', '20%')}' | head -n 4000\ntouch {tmp_path}/done\nsleep 60\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    watch = GpuWatch()
+    end = time.monotonic() + 20
+    while not (tmp_path / "done").exists():
+        assert time.monotonic() < end, "the tool was stopped by what it wrote"
+        time.sleep(0.02)
+    assert watch.finish() == pytest.approx((40.0, 5.2))
+
+
 def test_without_a_tool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert GpuWatch().finish() == (None, None)

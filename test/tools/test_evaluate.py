@@ -37,7 +37,9 @@ def test_perturbed_first_boxes(
     assert main([*arguments, "--json", str(report)]) == 0
     table = capsys.readouterr().out.split("from 3 first boxes, up to 5% off:\n")[1].splitlines()
     perturbed = json.loads(report.read_text())["perturbed"]
-    values = perturbed["sequences"]["square"]
+    [square] = perturbed["sequences"]
+    values = square["ao"]
+    assert square["name"] == "square"
     assert len(set(values)) == 3 and perturbed["mean_over_sequences"] == values
     wanted = [f"{v:.3f}" for v in (sum(values) / 3, min(values), max(values))]
     assert table[2].split() == ["square", *wanted]
@@ -67,6 +69,7 @@ def test_track_writes_the_same_boxes(tmp_path: Path, square_sequence: Path, tiny
         (["--tracker", "nothing"], "has no tracker 'nothing'; it has"),
         (["--model", "no_such_model"], "no_such_model"),
         (["--device", "cuda:99"], "cuda:99"),
+        (["--perturbed", "-1"], "--perturbed is -1"),
     ],
 )
 def test_bad_input_writes_nothing(

@@ -104,6 +104,9 @@ def test_label(
     assert len(frames) == int(said[1])
     assert [p.name for p in masks] == [p.name for p in frames]
     assert all(cv2.imread(str(path)).shape[0] == 270 for path in (*frames, *masks))
+    assert main([*arguments, "--model", str(tiny_model), "-o", str(out)]) == 2
+    assert "exists: give another name" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["clip"]
 
 
 def test_clips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

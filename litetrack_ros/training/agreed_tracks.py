@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.backends.base import Backend
+from litetrack_ros.evaluation.runner import LiteTrackSequenceTracker
 from litetrack_ros.geometry import FloatArray, overlap
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.opencv import cv2
-from litetrack_ros.tracker.tracker import Tracker
 
 MIN_AGREEMENT = 0.6  # overlap of both boxes
 
@@ -71,11 +71,12 @@ def _track(
     backend: Backend,
     on_frame: Callable[[], None],
 ) -> FloatArray:
-    tracker = Tracker(backend)
-    boxes: list[FloatArray] = []
-    for number, frame in enumerate(frames):
-        result = tracker.update(frame) if number else tracker.init(frame, init_box_xywh)
+    tracker = LiteTrackSequenceTracker(backend)
+    tracker.init(frames[0], init_box_xywh)
+    on_frame()
+    boxes = [init_box_xywh]
+    for frame in frames[1:]:
         # A target that was given up stays where it was: the other direction will not agree.
-        boxes.append(boxes[-1] if result is None else result.box_xywh)
+        boxes.append(tracker.update(frame))
         on_frame()
     return np.stack(boxes)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from litetrack_ros.backends.registry import open_backend
-from litetrack_ros.datasets.agreed_tracks import (
+from litetrack_ros.geometry import overlap
+from litetrack_ros.media.scene import DrawnScene
+from litetrack_ros.training.agreed_tracks import (
     MIN_AGREEMENT,
     AgreedTrack,
     ellipse_mask,
     track_both_ways,
 )
-from litetrack_ros.geometry import overlap
-from litetrack_ros.media.scene import DrawnScene
 
 
 def test_agreement_is_where_the_labels_are_right() -> None:
