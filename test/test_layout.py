@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 PACKAGE = "litetrack_ros"
 SOURCE = Path(__file__).resolve().parents[1] / PACKAGE
@@ -241,3 +242,10 @@ def test_import_statements_are_read(tmp_path: Path, source: str, expected: list)
     path.write_text(source)
     found = [(entry.name, entry.late) for entry in imports_of("litetrack_ros.tools.verb", path)]
     assert found == expected
+
+
+def test_every_listed_behaviour_names_a_file():
+    listed = yaml.safe_load((SOURCE.parent / "test" / "data" / "behaviours.yaml").read_text())
+    missing = [entry["file"] for entry in listed if not (SOURCE.parent / entry["file"]).is_file()]
+    assert len(listed) >= 24
+    assert missing == []
