@@ -1,4 +1,4 @@
-"""Every setting of the model and of the tracker, and its default, in one place.
+"""Every setting of the model, of what runs it and of the tracker, with its default.
 
 ``ModelConfig`` describes a network and is fixed once its weights exist; ``TrackerConfig`` says how
 a tracker uses the network. Both travel in the metadata of a weights file as JSON, and a variant's
@@ -141,6 +141,36 @@ class TrackerConfig:
 
 
 Config = TypeVar("Config", bound="DataclassInstance")
+
+
+DEFAULT_MODEL = "litetrack_nano"
+BACKENDS = ("auto", "torch", "onnx")
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model, and what runs it where.
+
+    Attributes:
+        model: a shipped model's name, or the path of a weights file or of an exported graph.
+        backend: one of :data:`BACKENDS`; ``auto`` is onnx where the model has been exported in
+            this precision and onnxruntime is installed with a provider for the device, else torch.
+        device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto`` (the best there is); with onnx
+            ``tensorrt`` and ``openvino`` too.
+        precision: ``fp32``, ``fp16``, ``bf16`` (torch) or ``int8`` (onnx).
+        allow_fallback: go on with the CPU where the device cannot be had.
+        threads: CPU threads of one call; 0 is the backend's own choice, one a core.
+    """
+
+    model: str = DEFAULT_MODEL
+    backend: str = "auto"
+    device: str = "cpu"
+    precision: str = "fp32"
+    allow_fallback: bool = False
+    threads: int = 0
+
+
+DEFAULT_CHOICE = ModelChoice()
 
 
 def from_mapping(kind: type[Config], values: Mapping[str, Any], origin: str) -> Config:

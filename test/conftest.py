@@ -1,4 +1,4 @@
-"""What all tests share: the recorded sequences, the checkout, and a ROS 2 domain of their own."""
+"""What all tests share: recorded sequences, the checkout, a small model, a ROS 2 domain."""
 
 import os
 import socket
@@ -75,3 +75,20 @@ def sequences_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recorded sequences: {folder} does not exist (set LITETRACK_SEQUENCES)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights file of a small network that was never trained."""
+    torch = pytest.importorskip("torch")
+    from litetrack_ros.config import ModelConfig, TrackerConfig
+    from litetrack_ros.model.checkpoint import save_weights
+    from litetrack_ros.model.litetrack import LiteTrack
+
+    torch.manual_seed(0)
+    config = ModelConfig(
+        name="tiny", embed_dim=64, num_heads=2, fe_layers=1, ai_layers=1, head_channels=16
+    )
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_weights(path, LiteTrack(config), TrackerConfig())
+    return path

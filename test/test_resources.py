@@ -19,11 +19,12 @@ import json, litetrack_ros
 from litetrack_ros import resources
 
 def worst_overlap():
+    from litetrack_ros.config import ModelChoice
     from litetrack_ros.backends.registry import open_backend
     from litetrack_ros.geometry import overlap
     from litetrack_ros.media.scene import DrawnScene
     from litetrack_ros.tracker.tracker import Tracker
-    tracker = Tracker(open_backend(threads=1))
+    tracker = Tracker(open_backend(ModelChoice(threads=1)))
     (first, init_box), *frames = DrawnScene(frames=4)
     tracker.init(first, init_box)
     return min(float(overlap(tracker.update(frame).box_xywh, box)) for frame, box in frames)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from litetrack_ros import resources
-from litetrack_ros.backends.registry import DEFAULT_MODEL, open_backend
+from litetrack_ros.backends.registry import open_backend
+from litetrack_ros.config import DEFAULT_MODEL, ModelChoice
 from litetrack_ros.datasets.sequences import read_sequence
 from litetrack_ros.evaluation.metrics import scored_overlaps, summarise
 from litetrack_ros.evaluation.runner import LiteTrackSequenceTracker, run_sequence
@@ -41,6 +42,6 @@ def test_the_file_loads_strictly_and_says_how_it_was_made(shipped: Path) -> None
 
 def test_it_tracks_a_real_sequence(shipped: Path, sequences_dir: Path) -> None:
     sequence = read_sequence(sequences_dir / "davis_car_shadow")
-    backend = open_backend(str(shipped), "torch", threads=1)
+    backend = open_backend(ModelChoice(str(shipped), "torch", threads=1))
     run = run_sequence(sequence, lambda: LiteTrackSequenceTracker(backend))
     assert summarise(scored_overlaps(run.boxes_xywh, sequence.boxes_xywh)).ao > AO_FLOOR

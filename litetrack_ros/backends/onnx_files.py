@@ -148,7 +148,7 @@ def read_pair(paths: OnnxPaths) -> OnnxMetadata:
     """
     for path in (paths.template, paths.search, paths.weights):
         if not path.is_file():
-            raise WeightsError(f"{path} is missing; export the model again with litetrack export")
+            raise WeightsError(f"{path} is missing; write it again with litetrack model export")
     template, search = read_metadata(paths.template), read_metadata(paths.search)
     for path, found, role in (
         (paths.template, template, "template"),
@@ -189,7 +189,8 @@ def read_metadata(path: Path) -> OnnxMetadata:
         ) from error
     if metadata.get("format") != FORMAT:
         raise WeightsError(
-            f"{path} is not a model that litetrack export wrote (no '{FORMAT}' in its metadata)"
+            f"{path} is not a model that litetrack model export wrote (its metadata hold no "
+            f"'{FORMAT}')"
         )
     try:
         return OnnxMetadata(

@@ -16,53 +16,40 @@ from litetrack_ros.backends.onnx_files import (
     read_metadata,
 )
 from litetrack_ros.backends.providers import plan_providers
+from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import BackendError, MissingDependencyError, WeightsError
 from litetrack_ros.resources import model_names, model_path
 
-DEFAULT_MODEL = "litetrack_nano"
-BACKENDS = ("auto", "torch", "onnx")
-
 _log = logging.getLogger(__name__)
 
 
-def open_backend(
-    model: str = DEFAULT_MODEL,
-    backend: str = "auto",
-    device: str = "cpu",
-    precision: str = "fp32",
-    allow_fallback: bool = False,
-    threads: int = 0,
-) -> Backend:
+def open_backend(choice: ModelChoice = DEFAULT_CHOICE) -> Backend:
     """Load a model and make it ready to track.
 
     Args:
-        model: a shipped model's name, or the path of a weights file or of an exported graph.
-        backend: one of :data:`BACKENDS`; ``auto`` is onnx where the model has been exported in
-            this precision and onnxruntime is installed with a provider for the device, else torch.
-        device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto`` (the best there is); with onnx
-            ``tensorrt`` and ``openvino`` too.
-        precision: ``fp32``, ``fp16``, ``bf16`` (torch) or ``int8`` (onnx).
-        allow_fallback: go on with the CPU where the device cannot be had.
-        threads: CPU threads of one call; 0 is the backend's own choice, one a core.
+        choice: the model, and what runs it; by default the shipped model on the CPU.
 
     Raises:
         WeightsError: no such model, or a damaged file.
         BackendError: an unknown backend, device or precision, or one that is not available.
         MissingDependencyError: the backend's package is not installed.
     """
-    if backend not in BACKENDS:
-        raise BackendError(f"there is no backend '{backend}'; use one of {', '.join(BACKENDS)}")
-    path = find_model(model)
+    if choice.backend not in BACKENDS:
+        raise BackendError(
+            f"there is no backend '{choice.backend}'; use one of {', '.join(BACKENDS)}"
+        )
+    path = find_model(choice.model)
+    backend = choice.backend
     if backend == "auto":
-        backend = _choose_backend(path, device, precision)
+        backend = _choose_backend(path, choice.device, choice.precision)
     if backend == "onnx":
         require("onnxruntime")
         from litetrack_ros.backends.onnx_backend import OnnxBackend, OnnxOptions
 
-        options = OnnxOptions(threads=threads, allow_fallback=allow_fallback)
-        return OnnxBackend(find_onnx(path, precision), device, options)
-    return _open_torch(path, device, precision, allow_fallback, threads)
+        options = OnnxOptions(threads=choice.threads, allow_fallback=choice.allow_fallback)
+        return OnnxBackend(find_onnx(path, choice.precision), choice.device, options)
+    return _open_torch(path, choice)
 
 
 def find_model(model: str) -> Path:
@@ -110,12 +97,12 @@ def find_onnx(path: Path, precision: str) -> OnnxPaths:
     if not paths.exist():
         raise WeightsError(
             f"{path} has no ONNX form in {precision} beside it ({paths.search.name}); run: "
-            f"litetrack export {path} --precision {precision}"
+            f"litetrack model export {path} --precision {precision}"
         )
     if not is_graph(path) and read_metadata(paths.search).source_sha256 != file_sha256(path):
         raise WeightsError(
             f"{paths.search} was exported from other weights than {path.name}; run: "
-            f"litetrack export {path} --precision {precision}"
+            f"litetrack model export {path} --precision {precision}"
         )
     return paths
 
@@ -135,9 +122,7 @@ def _choose_backend(path: Path, device: str, precision: str) -> str:
     return "onnx"
 
 
-def _open_torch(
-    path: Path, device: str, precision: str, allow_fallback: bool, threads: int
-) -> Backend:
+def _open_torch(path: Path, choice: ModelChoice) -> Backend:
     if is_graph(path):
         raise BackendError(f"{path} is an exported graph: use backend onnx, or its .safetensors")
     torch = require("torch")
@@ -145,8 +130,9 @@ def _open_torch(
     from litetrack_ros.backends.torch_backend import TorchBackend
     from litetrack_ros.model.checkpoint import load_weights
 
-    if threads:
-        torch.set_num_threads(threads)
-    if device == "auto" or (device != "cpu" and allow_fallback):
+    if choice.threads:
+        torch.set_num_threads(choice.threads)
+    device = choice.device
+    if device == "auto" or (device != "cpu" and choice.allow_fallback):
         device = ("cuda" if device == "auto" else device) if torch.cuda.is_available() else "cpu"
-    return TorchBackend(load_weights(path), device, precision)
+    return TorchBackend(load_weights(path), device, choice.precision)

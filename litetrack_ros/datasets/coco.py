@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from litetrack_ros.datasets.containers import Containers
-from litetrack_ros.datasets.published import has_size, numbered
+from litetrack_ros.datasets.layouts import has_size, numbered
 from litetrack_ros.datasets.training_set import SequenceEntry, SetIndex
 from litetrack_ros.errors import DatasetError
 

@@ -8,7 +8,7 @@ optional ``absent.txt`` or ``occluded.txt`` holds a flag a frame.
 from __future__ import annotations
 
 from litetrack_ros.datasets.containers import Containers
-from litetrack_ros.datasets.published import (
+from litetrack_ros.datasets.layouts import (
     IMAGE_SUFFIXES,
     SequenceFolder,
     find_sequence_folders,

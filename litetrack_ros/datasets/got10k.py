@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from litetrack_ros.datasets.containers import Containers
-from litetrack_ros.datasets.published import (
+from litetrack_ros.datasets.layouts import (
     SequenceFolder,
     find_sequence_folders,
     has_size,

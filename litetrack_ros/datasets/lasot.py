@@ -7,7 +7,7 @@ two with a flag a frame on one line.
 from __future__ import annotations
 
 from litetrack_ros.datasets.containers import Containers
-from litetrack_ros.datasets.published import (
+from litetrack_ros.datasets.layouts import (
     SequenceFolder,
     find_sequence_folders,
     has_size,

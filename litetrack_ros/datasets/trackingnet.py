@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from litetrack_ros.datasets.containers import Containers
-from litetrack_ros.datasets.published import has_size, numbered, read_text, training_boxes
+from litetrack_ros.datasets.layouts import has_size, numbered, read_text, training_boxes
 from litetrack_ros.datasets.training_set import SequenceEntry, SetIndex
 from litetrack_ros.errors import DatasetError
 

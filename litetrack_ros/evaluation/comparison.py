@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from litetrack_ros.config import read_yaml
+from litetrack_ros.datasets.benchmarks import BENCHMARKS, BenchmarkSequence
 from litetrack_ros.errors import DatasetError
 from litetrack_ros.evaluation import conventions
-from litetrack_ros.evaluation.benchmarks import BENCHMARKS, BenchmarkSequence
 from litetrack_ros.evaluation.bootstrap import PairedDifference, paired_bootstrap
 from litetrack_ros.evaluation.conventions import PrecisionScores, ScoredSequence
 from litetrack_ros.evaluation.results import read_repetitions, read_result, read_times
@@ -101,7 +101,7 @@ def compare(
     """Score result files of one or more trackers.
 
     Args:
-        benchmark: a key of :data:`litetrack_ros.evaluation.benchmarks.BENCHMARKS`.
+        benchmark: a key of :data:`litetrack_ros.datasets.benchmarks.BENCHMARKS`.
         sequences: all its sequences.
         trackers: folders of result files by the trackers' names.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from litetrack_ros import __version__
-from litetrack_ros.evaluation.benchmarks import BenchmarkSequence
+from litetrack_ros.datasets.benchmarks import BenchmarkSequence
 from litetrack_ros.evaluation.comparison import Comparison, Curve, paper_figures
 from litetrack_ros.evaluation.results import read_result
 from litetrack_ros.images import to_bgr8

@@ -18,7 +18,7 @@ from litetrack_ros.backends.onnx_files import (
     takes_boxes,
 )
 from litetrack_ros.export.graph import GraphBuilder
-from litetrack_ros.export.head import HeadLowering
+from litetrack_ros.export.head_lowering import HeadLowering
 from litetrack_ros.export.lowering import FloatType, Lowering
 from litetrack_ros.model.fused import FusedLayer, FusedLiteTrack
 

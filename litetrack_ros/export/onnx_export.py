@@ -10,7 +10,7 @@ from litetrack_ros.backends.onnx_files import FORMAT, OnnxPaths
 from litetrack_ros.config import to_json
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.export.crops import CropPair
-from litetrack_ros.export.files import write_graphs
+from litetrack_ros.export.graph_files import write_graphs
 from litetrack_ros.export.lowering import FloatType
 from litetrack_ros.export.networks import search_graph, template_graph
 from litetrack_ros.model.checkpoint import LoadedWeights

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from litetrack_ros.backends.registry import BACKENDS, open_backend
-from litetrack_ros.config import TrackerConfig
+from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice, TrackerConfig
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.node.worker import WorkerSettings
 
@@ -57,32 +55,33 @@ class Spec:
                 )
 
 
-_OPENING = {p.name: p.default for p in inspect.signature(open_backend).parameters.values()}
 _MODELS_OWN = "negative: the value stored with the model"
 
 SPECS: tuple[Spec, ...] = (
     Spec("autostart", True, "configure and activate at start; without it, wait for transitions"),
-    Spec("model", _OPENING["model"], "name of a shipped model, or path of a weights file"),
+    Spec("model", DEFAULT_CHOICE.model, "name of a shipped model, or path of a weights file"),
     Spec(
         "backend",
-        _OPENING["backend"],
+        DEFAULT_CHOICE.backend,
         "what runs the model; auto is onnx where the model was exported, else torch",
         choices=BACKENDS,
     ),
     Spec(
         "device",
-        _OPENING["device"],
+        DEFAULT_CHOICE.device,
         "where the model runs: cpu, cuda, cuda:N or auto; with onnx tensorrt and openvino too",
     ),
-    Spec("precision", _OPENING["precision"], "arithmetic of the model: fp32, fp16, bf16 or int8"),
+    Spec(
+        "precision", DEFAULT_CHOICE.precision, "arithmetic of the model: fp32, fp16, bf16 or int8"
+    ),
     Spec(
         "allow_fallback",
-        _OPENING["allow_fallback"],
+        DEFAULT_CHOICE.allow_fallback,
         "run on the CPU where the device cannot be had, rather than refuse to configure",
     ),
     Spec(
         "threads",
-        _OPENING["threads"],
+        DEFAULT_CHOICE.threads,
         "CPU threads of a model call; 0 is the backend's own choice",
         0,
         1024,
@@ -199,9 +198,11 @@ _TRACKER_FIELDS = tuple(
 _ROS_OWN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
 
 
-def opening_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of ``open_backend`` among the parameters."""
-    return {name: values[name] for name in _OPENING}
+def model_choice(values: Mapping[str, Any]) -> ModelChoice:
+    """The model to open, and what is to run it."""
+    return ModelChoice(
+        **{field.name: values[field.name] for field in dataclasses.fields(ModelChoice)}
+    )
 
 
 def tracker_config(values: Mapping[str, Any], own: TrackerConfig) -> TrackerConfig:

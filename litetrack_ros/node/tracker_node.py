@@ -16,6 +16,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.backends.registry import open_backend
+from litetrack_ros.config import ModelChoice
 from litetrack_ros.errors import ConfigError, LiteTrackError
 from litetrack_ros.node import diagnostics
 from litetrack_ros.node.compat import cv_bridge_fallback, optional_module
@@ -26,7 +27,7 @@ from litetrack_ros.node.inputs import ImageInput, InitInput
 from litetrack_ros.node.notices import NoticeBoard
 from litetrack_ros.node.outputs import WINDOW_S, Outputs
 from litetrack_ros.node.parameters import (
-    opening_arguments,
+    model_choice,
     tracker_config,
     worker_settings,
 )
@@ -39,7 +40,7 @@ _DIAGNOSTIC_PERIOD_S = 1.0
 _STOP_TIMEOUT_S = 30.0  # a model call may take long, and the next thread must not meet it
 _EXIT_TIMEOUT_S = 0.5  # nobody comes after this thread
 
-BackendOpener = Callable[..., Backend]
+BackendOpener = Callable[[ModelChoice], Backend]
 
 
 class _Session:
@@ -172,7 +173,7 @@ class TrackerNode(LifecycleNode):
     # Building and taking apart
 
     def _open_session(self, values: Mapping[str, Any]) -> _Session:
-        backend = self._opener(**opening_arguments(values))
+        backend = self._opener(model_choice(values))
         tracker_config(values, backend.tracker_config)  # raises if they do not fit together
         _warm_up(backend)
         vision_msgs = None

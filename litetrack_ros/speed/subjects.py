@@ -12,7 +12,7 @@ import numpy as np
 
 from litetrack_ros.backends.base import Backend, TemplateFeatures
 from litetrack_ros.backends.registry import open_backend
-from litetrack_ros.config import TrackerConfig
+from litetrack_ros.config import ModelChoice, TrackerConfig
 from litetrack_ros.errors import BackendError
 from litetrack_ros.evaluation.opencv_trackers import OpenCvSequenceTracker
 from litetrack_ros.geometry import FloatArray
@@ -95,7 +95,9 @@ def measure_choice(
     """
     start = time.perf_counter()
     backend = open_backend(
-        choice.model, choice.backend, choice.device, choice.precision, threads=choice.threads
+        ModelChoice(
+            choice.model, choice.backend, choice.device, choice.precision, threads=choice.threads
+        )
     )
     model, info = backend.model_config, backend.info
     template_crop = np.zeros((1, model.template_size, model.template_size, 3), np.uint8)

@@ -3,66 +3,66 @@
 from __future__ import annotations
 
 import argparse
-import inspect
+import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+
+from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice
 
 if TYPE_CHECKING:
-    from litetrack_ros.backends.base import Backend, BackendInfo
+    from litetrack_ros.backends.base import BackendInfo
     from litetrack_ros.geometry import FloatArray
+
+Request = TypeVar("Request")
+
+
+def read_request(kind: type[Request], namespace: argparse.Namespace) -> Request:
+    """What a command line asks for, as a verb's frozen dataclass.
+
+    Args:
+        kind: the dataclass; each of its fields bears the name of an argument. A field of type
+            :class:`ModelChoice` takes what :func:`add_model_arguments` adds, a list becomes a
+            tuple.
+        namespace: the arguments.
+    """
+    given, types = vars(namespace), get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]  # mypy knows no bound for it
+        if types[field.name] is ModelChoice:
+            names = [choice.name for choice in dataclasses.fields(ModelChoice)]
+            values[field.name] = ModelChoice(**{n: given[n] for n in names if n in given})
+        else:
+            value = given[field.name]
+            values[field.name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--model`` alone, for verbs that look into the network itself."""
     parser.add_argument(
         "--model",
-        default=_model_defaults()["model"],
+        default=DEFAULT_CHOICE.model,
         help="a shipped model's name or a weights file (%(default)s)",
     )
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--model``, ``--backend``, ``--device`` and ``--precision``."""
-    from litetrack_ros.backends.registry import BACKENDS
-
-    defaults = _model_defaults()
     add_model_argument(parser)
     parser.add_argument(
         "--backend",
-        default=defaults["backend"],
+        default=DEFAULT_CHOICE.backend,
         choices=BACKENDS,
         help="what runs the network (%(default)s)",
     )
     parser.add_argument(
         "--device",
-        default=defaults["device"],
+        default=DEFAULT_CHOICE.device,
         help="cpu, cuda, cuda:N or another that the backend knows (%(default)s)",
     )
     parser.add_argument(
-        "--precision", default=defaults["precision"], help="of the network (%(default)s)"
-    )
-
-
-def _model_defaults() -> dict[str, Any]:
-    """The defaults of ``open_backend`` itself, so that no command can differ from it."""
-    from litetrack_ros.backends.registry import open_backend
-
-    return {p.name: p.default for p in inspect.signature(open_backend).parameters.values()}
-
-
-def open_model(args: argparse.Namespace) -> Backend:
-    """Open the backend that :func:`add_model_arguments` describes.
-
-    Raises:
-        WeightsError: no such model, or a damaged file.
-        BackendError: the backend, device or precision cannot be had.
-        MissingDependencyError: the backend's package is not installed.
-    """
-    from litetrack_ros.backends.registry import open_backend
-
-    return open_backend(
-        args.model, backend=args.backend, device=args.device, precision=args.precision
+        "--precision", default=DEFAULT_CHOICE.precision, help="of the network (%(default)s)"
     )
 
 
@@ -73,6 +73,11 @@ def describe_backend(info: BackendInfo) -> str:
         f"{info.model_name} {info.model_sha256[:8]}, {info.backend} on {info.provider}{hardware}, "
         f"{info.precision}"
     )
+
+
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json FILE``, which every command that prints a table takes."""
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as JSON")
 
 
 def add_clip_arguments(parser: argparse.ArgumentParser, output_help: str) -> None:
@@ -96,8 +101,12 @@ def add_init_box_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def init_box(args: argparse.Namespace) -> FloatArray | None:
+def init_box(src: str, given_xywh: tuple[float, ...] | None) -> FloatArray | None:
     """The box given, or the first one of the source's ground truth, or None.
+
+    Args:
+        src: a video, a folder of images, a sequence or a camera.
+        given_xywh: of ``--init-box``, px.
 
     Raises:
         DatasetError: the ground truth cannot be read.
@@ -106,10 +115,10 @@ def init_box(args: argparse.Namespace) -> FloatArray | None:
 
     from litetrack_ros.datasets.sequences import GROUND_TRUTH, read_sequence
 
-    if args.init_box is not None:
-        return np.array(args.init_box, dtype=np.float64)
-    if (Path(args.src) / GROUND_TRUTH).is_file():
-        return read_sequence(Path(args.src)).boxes_xywh[0]
+    if given_xywh is not None:
+        return np.array(given_xywh, dtype=np.float64)
+    if (Path(src) / GROUND_TRUTH).is_file():
+        return read_sequence(Path(src)).boxes_xywh[0]
     return None
 
 

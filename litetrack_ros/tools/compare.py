@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
-from litetrack_ros.tools.tables import add_json_argument, figures_table, write_json
+from litetrack_ros.report.tables import figures_table, write_json
+from litetrack_ros.tools.arguments import add_json_argument
 
-HELP = "score raw result files of trackers on a benchmark, with plots and an HTML report"
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for; ``add_arguments`` says what each is."""
+
+    benchmark: str
+    dir: Path
+    results: tuple[str, ...]
+    html: Path | None
+    json: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    from litetrack_ros.evaluation.benchmarks import BENCHMARKS
+    from litetrack_ros.datasets.benchmarks import BENCHMARKS
 
     parser.add_argument("benchmark", choices=list(BENCHMARKS), help="which benchmark")
     parser.add_argument("dir", type=Path, metavar="DIR", help="the benchmark's folder")
@@ -26,27 +37,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_argument(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: Request) -> int:
     """Score, print the table, write what was asked for."""
-    from litetrack_ros.evaluation.benchmarks import read_benchmark
+    from litetrack_ros.datasets.benchmarks import read_benchmark
     from litetrack_ros.evaluation.comparison import compare, paper_figures
     from litetrack_ros.evaluation.html_report import html_report
     from litetrack_ros.files import write_text
 
-    trackers = dict(_named(text) for text in args.results)
-    comparison = compare(args.benchmark, read_benchmark(args.benchmark, args.dir), trackers)
+    trackers = dict(_named(text) for text in request.results)
+    comparison = compare(
+        request.benchmark, read_benchmark(request.benchmark, request.dir), trackers
+    )
     print(figures_table(comparison.benchmark, comparison.columns, comparison.figures))
     for first, other, difference in comparison.differences():
         print(
             f"{first} - {other}: {comparison.columns[0]} {difference.mean:+.2f}, 95 % interval "
             f"{difference.low:+.2f} to {difference.high:+.2f}"
         )
-    columns, paper = paper_figures(args.benchmark)
+    columns, paper = paper_figures(request.benchmark)
     if paper:
         print(figures_table("the paper", columns, paper))
-    write_json(args.json, comparison.as_json())
-    if args.html is not None:
-        write_text(args.html, html_report(comparison, trackers))
+    write_json(request.json, comparison.as_json())
+    if request.html is not None:
+        write_text(request.html, html_report(comparison, trackers))
     return 0
 
 

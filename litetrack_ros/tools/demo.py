@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import itertools
 import os
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from litetrack_ros.backends.registry import open_backend
+from litetrack_ros.config import ModelChoice
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import MissingDependencyError
+from litetrack_ros.report.tables import format_table, write_json
 from litetrack_ros.tools.arguments import (
     Progress,
+    add_json_argument,
     add_model_arguments,
     describe_backend,
-    open_model,
+    init_box,
 )
-from litetrack_ros.tools.tables import add_json_argument, format_table, write_json
 
 if TYPE_CHECKING:
     from litetrack_ros.geometry import FloatArray
     from litetrack_ros.images import Uint8Image
-    from litetrack_ros.node.demo import PlayedFrame
     from litetrack_ros.node.overlay import DrawnBox
+    from litetrack_ros.replay.camera import PlayedFrame
 
-HELP = "track a moving scene with the node on real ROS 2, over DDS; writes a video and a table"
 
 _NODE_STAGES = ("queue_wait", "conversion", "crop", "model", "decode", "publish", "total", "age")
 _LIBRARY_STAGES = ("crop", "model", "decode", "total")
@@ -102,6 +106,21 @@ class Record:
         return figures
 
 
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for; ``add_arguments`` says what each is."""
+
+    model: ModelChoice
+    src: str | None
+    init_box: tuple[float, ...] | None
+    frames: int
+    fps: float | None
+    output: Path
+    attach: bool
+    no_ros: bool
+    json: Path | None
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the verb's parser."""
     parser.add_argument(
@@ -140,26 +159,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_argument(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: Request) -> int:
     """Play, track, and report."""
     from litetrack_ros.files import make_folder
     from litetrack_ros.media.writers import writing_video
 
-    make_folder(args.output.parent)
+    make_folder(request.output.parent)
     with contextlib.ExitStack() as stack:
-        pictures = _open_pictures(args, stack)
-        video = stack.enter_context(writing_video(args.output, pictures.fps))
+        pictures = _open_pictures(request, stack)
+        video = stack.enter_context(writing_video(request.output, pictures.fps))
         record = Record(video, pictures.truth)
-        reason = "--no-ros was given" if args.no_ros else _why_no_ros()
+        reason = "--no-ros was given" if request.no_ros else _why_no_ros()
         if reason:
             print(f"Without ROS 2, with the library alone: {reason}", flush=True)
-            _play_to_library(args, pictures, record)
+            _play_to_library(request, pictures, record)
         else:
-            _play_to_node(args, pictures, record, stack)
+            _play_to_node(request, pictures, record, stack)
     figures = record.figures()
     _print_table(figures, bool(reason))
-    write_json(args.json, {"with_ros": not reason, "fps": pictures.fps, **figures})
-    print(f"Video: {args.output.resolve()}")
+    write_json(request.json, {"with_ros": not reason, "fps": pictures.fps, **figures})
+    print(f"Video: {request.output.resolve()}")
     return 0
 
 
@@ -172,49 +191,46 @@ def _why_no_ros() -> str:
     return ""
 
 
-def _open_pictures(args: argparse.Namespace, stack: contextlib.ExitStack) -> Pictures:
+def _open_pictures(request: Request, stack: contextlib.ExitStack) -> Pictures:
     from litetrack_ros.media.scene import DrawnScene
     from litetrack_ros.media.writers import DEFAULT_FPS
 
-    if args.src is None:
-        scene = DrawnScene(frames=args.frames)
+    if request.src is None:
+        scene = DrawnScene(frames=request.frames)
         truth = [scene.box_xywh(index) for index in range(len(scene))]
-        box = truth[0] if args.init_box is None else np.array(args.init_box)
+        box = truth[0] if request.init_box is None else np.array(request.init_box)
         images = (image for image, _ in scene)
-        return Pictures(images, len(scene), args.fps or DEFAULT_FPS, box, truth)
+        return Pictures(images, len(scene), request.fps or DEFAULT_FPS, box, truth)
     from litetrack_ros.images import to_bgr8
     from litetrack_ros.media.sources import open_source
 
-    source = stack.enter_context(open_source(args.src))
-    frames = (to_bgr8(frame.image) for frame in itertools.islice(source, args.frames))
+    source = stack.enter_context(open_source(request.src))
+    frames = (to_bgr8(frame.image) for frame in itertools.islice(source, request.frames))
     first = next(frames)
-    total = None if source.frame_count is None else min(source.frame_count, args.frames)
+    total = None if source.frame_count is None else min(source.frame_count, request.frames)
     return Pictures(
         itertools.chain([first], frames),
         total,
-        args.fps or source.fps or DEFAULT_FPS,
-        _init_box(args, first),
+        request.fps or source.fps or DEFAULT_FPS,
+        _init_box(request.src, request.init_box, first),
         None,
     )
 
 
-def _init_box(args: argparse.Namespace, first: Uint8Image) -> FloatArray:
-    from litetrack_ros.datasets.sequences import GROUND_TRUTH, read_sequence
-
-    if args.init_box is not None:
-        return np.array(args.init_box, dtype=np.float64)
-    if (Path(args.src) / GROUND_TRUTH).is_file():
-        return read_sequence(Path(args.src)).boxes_xywh[0]
+def _init_box(src: str, given_xywh: tuple[float, ...] | None, first: Uint8Image) -> FloatArray:
+    box = init_box(src, given_xywh)
+    if box is not None:
+        return box
     height, width = first.shape[:2]
     print("No --init-box: the middle of the first picture is the target.", flush=True)
     return np.array([0.35 * width, 0.35 * height, 0.3 * width, 0.3 * height])
 
 
-def _play_to_library(args: argparse.Namespace, pictures: Pictures, record: Record) -> None:
+def _play_to_library(request: Request, pictures: Pictures, record: Record) -> None:
     from litetrack_ros.node.overlay import DrawnBox
     from litetrack_ros.tracker.tracker import Tracker
 
-    backend = open_model(args)
+    backend = open_backend(request.model)
     print(f"model: {describe_backend(backend.info)}", flush=True)
     tracker = Tracker(backend)
     first = next(pictures.images)
@@ -233,20 +249,19 @@ def _play_to_library(args: argparse.Namespace, pictures: Pictures, record: Recor
 
 
 def _play_to_node(
-    args: argparse.Namespace, pictures: Pictures, record: Record, stack: contextlib.ExitStack
+    request: Request, pictures: Pictures, record: Record, stack: contextlib.ExitStack
 ) -> None:
     from litetrack_ros.node.dds import stay_on_this_machine, use_image_profile
-    from litetrack_ros.node.demo import DemoCamera
-    from litetrack_ros.node.replay.node_process import NodeProcess
+    from litetrack_ros.replay.camera import DemoCamera
+    from litetrack_ros.replay.node_process import NodeProcess
 
     use_image_profile()
     namespace, check = "/", _nothing
-    if not args.attach:
+    if not request.attach:
         stay_on_this_machine()
         namespace = f"/litetrack_demo_{os.getpid()}"
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        names = ("model", "backend", "device", "precision")
-        parameters = {name: getattr(args, name) for name in names}
+        parameters = dataclasses.asdict(request.model)
         node = NodeProcess(parameters, namespace, folder / "node.log")
         stack.callback(node.end)
         check = node.check

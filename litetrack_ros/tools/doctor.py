@@ -7,14 +7,14 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from litetrack_ros import __version__
 from litetrack_ros.errors import LiteTrackError
-from litetrack_ros.tools.tables import add_json_argument, write_json
-
-HELP = "check the installation, and say what to do about each fault"
+from litetrack_ros.report.tables import write_json
+from litetrack_ros.tools.arguments import add_json_argument
 
 EXIT_FAULT = 1
 OK, NOTE, FAULT = "ok", "note", "FAULT"
@@ -41,21 +41,30 @@ class Finding(NamedTuple):
     text: str
 
 
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for; ``add_arguments`` says what each is."""
+
+    model: str
+    device: str
+    json: Path | None
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the verb's parser."""
-    from litetrack_ros.backends.registry import DEFAULT_MODEL
+    from litetrack_ros.config import DEFAULT_MODEL
 
     parser.add_argument("--model", default=DEFAULT_MODEL, help="to test with (%(default)s)")
     parser.add_argument("--device", default="cpu", help="to test on (%(default)s)")
     add_json_argument(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: Request) -> int:
     """Run every check; exit status 1 where there is a fault."""
     groups: dict[str, Callable[[], Iterator[Finding]]] = {
         "packages": check_packages,
-        "models": lambda: check_model(args.model),
-        "self-test": lambda: check_tracking(args.model, args.device),
+        "models": lambda: check_model(request.model),
+        "self-test": lambda: check_tracking(request.model, request.device),
         "ROS 2": check_ros,
     }
     print(f"litetrack {__version__}, Python {platform.python_version()}, {platform.platform()}")
@@ -69,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     faults = sum(f.verdict == FAULT for found in findings.values() for f in found)
     print(f"\n{faults or 'no'} fault{'' if faults == 1 else 's'}")
     figures = {title: [f._asdict() for f in found] for title, found in findings.items()}
-    write_json(args.json, {"faults": faults, "findings": figures})
+    write_json(request.json, {"faults": faults, "findings": figures})
     return EXIT_FAULT if faults else 0
 
 
@@ -151,12 +160,16 @@ def check_model(model: str) -> Iterator[Finding]:
         yield Finding(path.name, OK, f"{path.stat().st_size / 1e6:.1f} MB in {path.parent}")
         paths = OnnxPaths.beside(path, "fp32")
         if not paths.exist():
-            yield Finding("ONNX form", NOTE, f"none; for more speed run: litetrack export {model}")
+            yield Finding(
+                "ONNX form", NOTE, f"none; for more speed run: litetrack model export {model}"
+            )
             return
         metadata = read_pair(paths)
         if not is_graph(path) and metadata.source_sha256 != file_sha256(path):
             yield Finding(
-                "ONNX form", FAULT, f"of other weights than {path.name}: litetrack export {model}"
+                "ONNX form",
+                FAULT,
+                f"of other weights than {path.name}: litetrack model export {model}",
             )
             return
         yield Finding("ONNX form", OK, f"up to {metadata.max_targets} targets in one call")
@@ -169,6 +182,7 @@ def check_tracking(model: str, device: str) -> Iterator[Finding]:
     import numpy as np
 
     from litetrack_ros.backends.registry import open_backend
+    from litetrack_ros.config import ModelChoice
     from litetrack_ros.geometry import overlap
     from litetrack_ros.media.scene import DrawnScene
     from litetrack_ros.tracker.tracker import Tracker
@@ -176,7 +190,7 @@ def check_tracking(model: str, device: str) -> Iterator[Finding]:
     boxes = {}
     for name in (name for name in ("onnx", "torch") if _has(_RUNTIME[name])):
         try:
-            backend = open_backend(model, name, device)
+            backend = open_backend(ModelChoice(model, name, device))
         except LiteTrackError as error:
             yield Finding(name, NOTE, str(error))
             continue
@@ -201,7 +215,7 @@ def check_tracking(model: str, device: str) -> Iterator[Finding]:
     if len(boxes) == 2:
         worst = float(np.abs(boxes["onnx"] - boxes["torch"]).max())
         verdict = OK if worst <= _MAX_BACKEND_DIFFERENCE_PX else FAULT
-        advice = "" if verdict == OK else f"; export again: litetrack export {model}"
+        advice = "" if verdict == OK else f"; export again: litetrack model export {model}"
         yield Finding("backends agree", verdict, f"boxes within {worst:.3f} px{advice}")
     elif not boxes:
         yield Finding(

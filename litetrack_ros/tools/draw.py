@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from litetrack_ros.images import Uint8Image
     from litetrack_ros.media.drawing import Color
 
-HELP = "draw the saved boxes of one or several trackers on the video, together or side by side"
 _GROUND_TRUTH_NAME = "ground truth"
 _COLUMNS = 3  # panels in a row
 
@@ -29,6 +29,17 @@ class Track(NamedTuple):
     name: str
     color: Color
     boxes_xywh: FloatArray
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for; ``add_arguments`` says what each is."""
+
+    src: str
+    boxes: tuple[str, ...]
+    groundtruth: str | None
+    side_by_side: bool
+    output: Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,36 +69,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: Request) -> int:
     """Draw every frame that has boxes."""
     from litetrack_ros.images import to_bgr8
     from litetrack_ros.media.sources import open_source
     from litetrack_ros.media.writers import writing_video
 
-    tracks, truth = read_tracks(args)
+    tracks, truth = read_tracks(request)
     count = len(tracks[0].boxes_xywh)
     with (
-        open_source(args.src) as source,
-        writing_video(args.output, source.fps) as video,
+        open_source(request.src) as source,
+        writing_video(request.output, source.fps) as video,
         Progress(count, "draw") as progress,
     ):
         frames = iter(source)
         for index in range(count):
             frame = next(frames, None)
             if frame is None:
-                raise MediaError(f"{args.src} has {index} frames, but there are {count} boxes")
+                raise MediaError(f"{request.src} has {index} frames, but there are {count} boxes")
             image = to_bgr8(frame.image)
-            if args.side_by_side:
+            if request.side_by_side:
                 drawn = draw_beside(image, tracks, truth, index)
             else:
                 drawn = draw_together(image, [*truth, *tracks], index)
             video.write(drawn)
             progress.step()
-    print(f"{args.output}: {count} frames")
+    print(f"{request.output}: {count} frames")
     return 0
 
 
-def read_tracks(args: argparse.Namespace) -> tuple[list[Track], list[Track]]:
+def read_tracks(request: Request) -> tuple[list[Track], list[Track]]:
     """The trackers' boxes, and the ground truth as a list of one or none.
 
     Raises:
@@ -97,16 +108,16 @@ def read_tracks(args: argparse.Namespace) -> tuple[list[Track], list[Track]]:
     from litetrack_ros.media.drawing import GROUND_TRUTH_COLOR, TRACKER_COLORS
 
     tracks = []
-    for number, argument in enumerate(args.boxes):
+    for number, argument in enumerate(request.boxes):
         name, separator, path = argument.partition("=")
         if not separator or not name or not path:
             raise DatasetError(f"--boxes takes NAME=FILE, not '{argument}'")
         color = TRACKER_COLORS[number % len(TRACKER_COLORS)]
         tracks.append(Track(name, color, read_boxes(Path(path))))
     truth = []
-    if args.groundtruth is not None:
-        path = args.groundtruth or Path(args.src) / GROUND_TRUTH
-        truth.append(Track(_GROUND_TRUTH_NAME, GROUND_TRUTH_COLOR, read_boxes(Path(path))))
+    if request.groundtruth is not None:
+        file = Path(request.groundtruth or Path(request.src) / GROUND_TRUTH)
+        truth.append(Track(_GROUND_TRUTH_NAME, GROUND_TRUTH_COLOR, read_boxes(file)))
     lengths = {track.name: len(track.boxes_xywh) for track in [*tracks, *truth]}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} {length}" for name, length in lengths.items())

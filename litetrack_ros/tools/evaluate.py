@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from litetrack_ros.backends.registry import open_backend
+from litetrack_ros.config import ModelChoice
+from litetrack_ros.report.tables import format_table, write_json
 from litetrack_ros.tools.arguments import (
     Progress,
+    add_json_argument,
     add_model_arguments,
     describe_backend,
-    open_model,
 )
-from litetrack_ros.tools.tables import add_json_argument, format_table, write_json
 
 if TYPE_CHECKING:
     from litetrack_ros.evaluation.runner import TrackerFactory
 
-HELP = "track annotated sequences once each and score the overlap (AO, SR50, SR75, fps)"
 LITETRACK = "litetrack"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for; ``add_arguments`` says what each is."""
+
+    model: ModelChoice
+    dirs: tuple[Path, ...]
+    tracker: str
+    save_dir: Path | None
+    perturbed: int
+    json: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_argument(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: Request) -> int:
     """Run the protocol, print the table, save what was asked for."""
     from litetrack_ros.datasets.sequences import find_sequences, format_boxes
     from litetrack_ros.errors import ConfigError
@@ -59,53 +73,53 @@ def run(args: argparse.Namespace) -> int:
     from litetrack_ros.evaluation.runner import run_sequence
     from litetrack_ros.files import make_folder, write_text
 
-    if args.perturbed < 0:
-        raise ConfigError(f"--perturbed is {args.perturbed}, but must be at least 0")
-    sequences = find_sequences(args.dirs)
-    make_tracker, about = _open_tracker(args)
-    if args.save_dir is not None:
-        make_folder(args.save_dir)
+    if request.perturbed < 0:
+        raise ConfigError(f"--perturbed is {request.perturbed}, but must be at least 0")
+    sequences = find_sequences(request.dirs)
+    make_tracker, about = _open_tracker(request)
+    if request.save_dir is not None:
+        make_folder(request.save_dir)
     runs, perturbed_runs = [], []
-    frames = sum(len(s) for s in sequences) * (1 + args.perturbed)
+    frames = sum(len(s) for s in sequences) * (1 + request.perturbed)
     with Progress(frames, "evaluate") as progress:
         for sequence in sequences:
             done = run_sequence(sequence, make_tracker, progress.step)
             runs.append(done)
-            if args.save_dir is not None:
+            if request.save_dir is not None:
                 text = format_boxes(done.boxes_xywh)
-                write_text(args.save_dir / f"{sequence.name}.txt", text)
+                write_text(request.save_dir / f"{sequence.name}.txt", text)
             first_box = sequence.boxes_xywh[0]
-            boxes = [perturbation.perturb_box(first_box, seed) for seed in range(args.perturbed)]
+            boxes = [perturbation.perturb_box(first_box, seed) for seed in range(request.perturbed)]
             perturbed_runs.append(
                 [run_sequence(sequence, make_tracker, progress.step, box) for box in boxes]
             )
     report = Report(runs)
     print(format_table(HEADER, report.table()))
     figures = {**about, **report.figures()}
-    if args.perturbed:
+    if request.perturbed:
         perturbed = perturbation.PerturbedRuns(perturbed_runs)
-        print(f"\nfrom {args.perturbed} first boxes, up to {perturbation.AMOUNT:.0%} off:")
+        print(f"\nfrom {request.perturbed} first boxes, up to {perturbation.AMOUNT:.0%} off:")
         print(format_table(perturbation.HEADER, perturbed.table()))
         figures["perturbed"] = perturbed.figures()
-    write_json(args.json, figures)
+    write_json(request.json, figures)
     return 0
 
 
-def _open_tracker(args: argparse.Namespace) -> tuple[TrackerFactory, dict[str, Any]]:
+def _open_tracker(request: Request) -> tuple[TrackerFactory, dict[str, Any]]:
     """What makes a tracker for each sequence, and what the report says of it."""
-    if args.tracker == LITETRACK:
+    if request.tracker == LITETRACK:
         import dataclasses
 
         from litetrack_ros.evaluation.runner import LiteTrackSequenceTracker
 
-        backend = open_model(args)
+        backend = open_backend(request.model)
         print(f"tracker: {describe_backend(backend.info)}", flush=True)
         about = {"tracker": LITETRACK, "backend": dataclasses.asdict(backend.info)}
         return (lambda: LiteTrackSequenceTracker(backend)), about
     from litetrack_ros.evaluation.opencv_trackers import OpenCvSequenceTracker
     from litetrack_ros.opencv import cv2
 
-    OpenCvSequenceTracker(args.tracker)  # an unknown name ends here, before the first frame
-    print(f"tracker: {args.tracker} of OpenCV {cv2.__version__}", flush=True)
-    about = {"tracker": args.tracker, "opencv_version": cv2.__version__}
-    return (lambda: OpenCvSequenceTracker(args.tracker)), about
+    OpenCvSequenceTracker(request.tracker)  # an unknown name ends here, before the first frame
+    print(f"tracker: {request.tracker} of OpenCV {cv2.__version__}", flush=True)
+    about = {"tracker": request.tracker, "opencv_version": cv2.__version__}
+    return (lambda: OpenCvSequenceTracker(request.tracker)), about

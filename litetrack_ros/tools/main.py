@@ -1,8 +1,8 @@
-"""Finds the verbs of the ``litetrack`` command and runs the one asked for.
+"""Finds the verb of the ``litetrack`` command that was asked for, and runs it.
 
-A verb is a module of this package that defines ``HELP``, ``add_arguments`` and ``run``; its name is
-the module's, with dashes. Verbs import what is heavy inside ``run``, so that help is quick and
-works where an optional package is missing.
+A verb is a module of this package, or of the package named after its noun, that defines a frozen
+dataclass ``Request``, ``add_arguments`` and ``run``. Only the chosen verb's module is imported, so
+that help is quick and works where an optional package is missing.
 """
 
 from __future__ import annotations
@@ -10,53 +10,115 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import pkgutil
 import sys
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
 
-from litetrack_ros import __version__, tools
+from litetrack_ros import __version__
 from litetrack_ros.errors import LiteTrackError
+from litetrack_ros.tools.arguments import read_request
 
 EXIT_BAD_INPUT = 2  # argparse uses the same status
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
+# The verbs by noun, each with a line for the help; those that need no noun come first.
+VERBS: dict[str, dict[str, str]] = {
+    "": {
+        "demo": "track a moving scene with the node on real ROS 2; writes a video and a table",
+        "track": "follow a target through a video, a folder of images or a camera",
+        "evaluate": "track annotated sequences once each and score the overlap (AO, SR50, SR75)",
+        "compare": "score raw result files of trackers on a benchmark, with plots and a report",
+        "draw": "draw the saved boxes of one or several trackers on the video",
+        "submit": "pack result files for GOT-10k's or TrackingNet's server, or GOT-10k's toolkit",
+        "vot": "answer the VOT toolkit over TraX (the toolkit starts this command)",
+        "ope": "track a benchmark's sequences, in parallel; finished ones are not run again",
+        "train": "train a model by a recipe",
+        "doctor": "check the installation, and say what to do about each fault",
+    },
+    "model": {
+        "list": "list the model variants with parameters and MACs, and the paper's figures",
+        "convert": "convert one of the authors' checkpoints without executing anything in it",
+        "export": "write a model as ONNX files, and check them against PyTorch",
+        "speed": "measure models on this machine: template, search and whole step",
+        "tune": "choose a model's window, size smoothing and LOST thresholds",
+        "prune": "keep a trained model's first layers, or report all ways to do so",
+        "attention": "draw the attention to the target in a frame's search region",
+    },
+    "data": {
+        "check": "verify training data in their published layouts",
+        "pairs": "show synthetic training pairs, or time how fast they are made",
+        "objects": "outline the main objects of photos, to train on",
+        "clips": "cut moving objects out of videos from a fixed camera, to train on",
+        "label": "label a video by tracking it forwards and backwards, to train on",
+        "dev-set": "write made sequences and held-out clips to choose models on",
+    },
+    "node": {
+        "select": "select the node's target with the mouse on a live image topic",
+        "overhead": "measure the node's own share of the latency, beside a bare subscriber",
+    },
+    "bag": {
+        "record": "make a bag from a video, a folder of images or a sequence",
+        "replay": "replay a bag to the tracker node over real ROS; latency, misses, accuracy",
+    },
+}
+NOUNS = {
+    "model": "one model: convert, export, measure, look inside",
+    "data": "training data: make and check",
+    "node": "a running node: select its target, measure it",
+    "bag": "rosbag2 bags: record, replay and measure",
+}
 
-class Verb(NamedTuple):
-    """What a verb's module provides.
 
-    Attributes:
-        help: one line for the list of verbs.
-        add_arguments: fills the verb's parser.
-        run: does the work and returns the exit status.
+class Verb(Protocol):
+    """What a verb's module provides."""
+
+    Request: type  # a frozen dataclass, a field an argument
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Fill the verb's parser."""
+
+    def run(self, request: Any) -> int:
+        """Do what the module's ``Request`` asks for; return the exit status."""
+
+
+def load_verb(noun: str, verb: str) -> Verb:
+    """The module of a verb; ``noun`` is empty for those without one."""
+    words = [__package__ or "", *([noun] if noun else []), verb.replace("-", "_")]
+    return cast(Verb, importlib.import_module(".".join(words)))
+
+
+def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The command's parser; only the chosen verb's own arguments are filled in.
+
+    Args:
+        arguments: of the command line, which begin with the verb, or with its noun and the verb.
     """
-
-    help: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
-
-
-def find_verbs() -> dict[str, Verb]:
-    """All verbs by name, in alphabetical order."""
-    verbs = {}
-    for info in pkgutil.iter_modules(tools.__path__):
-        module = importlib.import_module(f"{tools.__name__}.{info.name}")
-        if all(hasattr(module, name) for name in ("HELP", "add_arguments", "run")):
-            verb = Verb(module.HELP, module.add_arguments, module.run)
-            verbs[info.name.replace("_", "-")] = verb
-    return dict(sorted(verbs.items()))
-
-
-def build_parser(verbs: dict[str, Verb], chosen: str | None) -> argparse.ArgumentParser:
-    """The command's parser; only the chosen verb's own arguments are filled in."""
-    parser = argparse.ArgumentParser(prog="litetrack", description=_description())
+    parser = argparse.ArgumentParser(
+        prog="litetrack",
+        description="LiteTrack visual object tracking. `litetrack VERB --help` says more of a "
+        "verb, `litetrack NOUN --help` lists a noun's.",
+    )
     parser.add_argument("--version", action="version", version=f"litetrack {__version__}")
-    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for name, verb in verbs.items():
-        subparser = subparsers.add_parser(name, help=verb.help, description=verb.help)
-        if name == chosen:
-            verb.add_arguments(subparser)
+    parser.set_defaults(noun="")
+    first, second = (*arguments[:2], "", "")[:2]
+    nouns = parser.add_subparsers(dest="verb", metavar="VERB | NOUN VERB", required=True)
+    _add_verbs(nouns, "", first)
+    for noun, about in NOUNS.items():
+        of_noun = nouns.add_parser(
+            noun, help=f"{about} ({', '.join(VERBS[noun])})", description=about
+        )
+        of_noun.set_defaults(noun=noun)
+        verbs = of_noun.add_subparsers(dest="verb", metavar="VERB", required=True)
+        _add_verbs(verbs, noun, second if first == noun else "")
     return parser
+
+
+def _add_verbs(parsers: Any, noun: str, chosen: str) -> None:
+    """Add the verbs of a noun to argparse's sub-parsers."""
+    for name, about in VERBS[noun].items():
+        parser = parsers.add_parser(name, help=about, description=about)
+        if name == chosen:
+            load_verb(noun, name).add_arguments(parser)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,10 +135,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     try:
-        verbs = find_verbs()
-        chosen = arguments[0] if arguments else None
-        namespace = build_parser(verbs, chosen).parse_args(arguments)
-        status = verbs[namespace.verb].run(namespace)
+        namespace = build_parser(arguments).parse_args(arguments)
+        verb = load_verb(namespace.noun, namespace.verb)
+        request = read_request(verb.Request, namespace) if hasattr(verb, "Request") else namespace
+        status = verb.run(request)
         sys.stdout.flush()
         return status
     except LiteTrackError as error:
@@ -89,10 +151,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has what it wanted; Python must not complain at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def _description() -> str:
-    return "LiteTrack visual object tracking. `litetrack VERB --help` says more of a verb."
 
 
 if __name__ == "__main__":

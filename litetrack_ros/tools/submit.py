@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
-from litetrack_ros.tools.tables import figures_table
+from litetrack_ros.report.tables import figures_table
 
-HELP = "pack result files for GOT-10k's or TrackingNet's server, or GOT-10k's toolkit"
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for; ``add_arguments`` says what each is."""
+
+    benchmark: str
+    dir: Path
+    results: Path
+    archive: Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,16 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("archive", type=Path, metavar="ZIP", help="the archive to write")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: Request) -> int:
     """Pack, and print the paper's figures; a missing result is an error."""
-    from litetrack_ros.evaluation.benchmarks import read_benchmark
+    from litetrack_ros.datasets.benchmarks import read_benchmark
     from litetrack_ros.evaluation.comparison import paper_figures
     from litetrack_ros.evaluation.submissions import write_submission
 
-    sequences = read_benchmark(args.benchmark, args.dir)
-    count = write_submission(args.benchmark, sequences, args.results, args.archive)
-    print(f"{args.archive}: {count} sequences")
-    columns, paper = paper_figures(args.benchmark)
+    sequences = read_benchmark(request.benchmark, request.dir)
+    count = write_submission(request.benchmark, sequences, request.results, request.archive)
+    print(f"{request.archive}: {count} sequences")
+    columns, paper = paper_figures(request.benchmark)
     if paper:  # to stand beside the server's answer
         print(figures_table("the paper", columns, paper))
     return 0

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from litetrack_ros.backends.registry import open_backend
+from litetrack_ros.config import ModelChoice
 from litetrack_ros.tools.arguments import (
     Progress,
     add_init_box_argument,
     add_model_arguments,
     describe_backend,
     init_box,
-    open_model,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +27,17 @@ if TYPE_CHECKING:
     from litetrack_ros.media.sources import Source
     from litetrack_ros.tracker.tracker import TrackResult
 
-HELP = "follow a target through a video, a folder of images or a camera"
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for; ``add_arguments`` says what each is."""
+
+    model: ModelChoice
+    src: str
+    init_box: tuple[float, ...] | None
+    show: bool
+    save: Path | None
+    save_txt: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,20 +54,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: Request) -> int:
     """Track, and write the outputs when all went well."""
     from litetrack_ros.media.sources import open_source
 
-    with open_source(args.src) as source:
-        if args.show:
+    with open_source(request.src) as source:
+        if request.show:
             from litetrack_ros.media.windows import check_display
 
             check_display()
-        backend = open_model(args)
+        backend = open_backend(request.model)
         print(f"model: {describe_backend(backend.info)}", flush=True)
         with contextlib.ExitStack() as stack:
-            session = Session(source, backend, Outputs(args, source, stack))
-            session.run(init_box(args))
+            session = Session(source, backend, Outputs(request, source, stack))
+            session.run(init_box(request.src, request.init_box))
             print(session.summary())
     return 0
 
@@ -131,22 +143,20 @@ class Session:
 class Outputs:
     """Where boxes and drawn frames go; the files appear when the stack closes without error."""
 
-    def __init__(
-        self, args: argparse.Namespace, source: Source, stack: contextlib.ExitStack
-    ) -> None:
+    def __init__(self, request: Request, source: Source, stack: contextlib.ExitStack) -> None:
         from litetrack_ros.files import replacing
         from litetrack_ros.media.writers import writing_video
 
         self._title = source.name
-        self._show = args.show
+        self._show = request.show
         self._boxes: list[FloatArray] = []
         self._video: Any = None
         self._text: Path | None = None
-        if args.save is not None:
-            self._video = stack.enter_context(writing_video(args.save, source.fps))
-        if args.save_txt is not None:
-            self._text = stack.enter_context(replacing(args.save_txt))
-        if args.show:
+        if request.save is not None:
+            self._video = stack.enter_context(writing_video(request.save, source.fps))
+        if request.save_txt is not None:
+            self._text = stack.enter_context(replacing(request.save_txt))
+        if request.show:
             from litetrack_ros.media.windows import close_windows
 
             stack.callback(close_windows)

@@ -5,9 +5,23 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
-HELP = "train a model by a recipe"
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for; ``add_arguments`` says what each is."""
+
+    recipe: Path
+    data: tuple[str, ...]
+    out: Path
+    init_from: Path | None
+    resume: bool
+    device: str
+    workers: int
+    threads: int
+    max_minutes: float | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: Request) -> int:
     """Train; ends with status 0 also when stopped, as the run can be resumed."""
     from litetrack_ros.dependencies import require
 
@@ -56,19 +70,21 @@ def run(args: argparse.Namespace) -> int:
 
     from litetrack_ros.training.init_from import initial_tensors
     from litetrack_ros.training.loop import RunOptions, train
+    from litetrack_ros.training.pair_sources import pair_sources
     from litetrack_ros.training.recipe import read_recipe
-    from litetrack_ros.training.sources import pair_sources
 
-    torch.set_num_threads(args.threads)
-    recipe = read_recipe(args.recipe, int(os.environ.get("WORLD_SIZE", "1")))
-    sources = pair_sources(recipe, args.data)
+    torch.set_num_threads(request.threads)
+    recipe = read_recipe(request.recipe, int(os.environ.get("WORLD_SIZE", "1")))
+    sources = pair_sources(recipe, request.data)
     initial = None
-    if args.init_from is not None and not args.resume:
-        found = initial_tensors(args.init_from, recipe.model_config())
+    if request.init_from is not None and not request.resume:
+        found = initial_tensors(request.init_from, recipe.model_config())
         for line in found.report:
             logging.info("%s", line)
         initial = found.tensors
-    options = RunOptions(args.device, args.workers, args.resume, args.max_minutes, initial)
-    done = train(recipe, sources.train, sources.validation, args.out, options)
-    print(f"{done} of {recipe.steps} steps done; the model is {args.out / 'latest.safetensors'}")
+    options = RunOptions(
+        request.device, request.workers, request.resume, request.max_minutes, initial
+    )
+    done = train(recipe, sources.train, sources.validation, request.out, options)
+    print(f"{done} of {recipe.steps} steps done; the model is {request.out / 'latest.safetensors'}")
     return 0

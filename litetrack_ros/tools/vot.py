@@ -7,17 +7,25 @@ says how a workspace refers to this command.
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from litetrack_ros.tools.arguments import add_model_arguments, open_model
+from litetrack_ros.backends.registry import open_backend
+from litetrack_ros.config import ModelChoice
+from litetrack_ros.tools.arguments import add_model_arguments
 
 if TYPE_CHECKING:
     from litetrack_ros.evaluation.runner import SequenceTracker
 
-HELP = "answer the VOT toolkit over TraX (the toolkit starts this command)"
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for; ``add_arguments`` says what each is."""
+
+    model: ModelChoice
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,13 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: Request) -> int:
     """Track what the toolkit sends, until it says goodbye."""
     from litetrack_ros.dependencies import require
     from litetrack_ros.evaluation.runner import LiteTrackSequenceTracker
 
     trax = require("trax")
-    tracker = LiteTrackSequenceTracker(open_model(args))
+    tracker = LiteTrackSequenceTracker(open_backend(request.model))
     serve(trax, tracker)
     return 0
 

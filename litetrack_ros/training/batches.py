@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from litetrack_ros.datasets.pairs import Pair
 from litetrack_ros.opencv import cv2
+from litetrack_ros.pairs.pair import Pair
 
 PREFETCH_STEPS = 4  # batches that each worker keeps ready
 

@@ -32,7 +32,7 @@ from litetrack_ros.training.peak_losses import peak_losses
 from litetrack_ros.training.pretrained import load_pretrained_stem
 from litetrack_ros.training.processes import ProcessGroup, process_group
 from litetrack_ros.training.recipe import Recipe
-from litetrack_ros.training.record import Record, open_board
+from litetrack_ros.training.run_log import Record, open_board
 from litetrack_ros.training.schedule import rate_factor
 from litetrack_ros.training.stopping import StopRequest
 from litetrack_ros.training.validation import ValidationReport, validate

@@ -106,10 +106,11 @@ class Blocker:
 
 sys.meta_path.insert(0, Blocker())
 import numpy as np
+from litetrack_ros.config import ModelChoice
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.tracker.tracker import Tracker
 
-tracker = Tracker(open_backend({str(paths.search)!r}))
+tracker = Tracker(open_backend(ModelChoice({str(paths.search)!r})))
 image = np.random.RandomState(0).randint(0, 256, (240, 320, 3)).astype(np.uint8)
 tracker.init(image, (100, 80, 40, 30))
 print(tracker.update(image).box_xywh.shape)

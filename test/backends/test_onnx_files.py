@@ -67,9 +67,9 @@ def swap(paths: OnnxPaths) -> None:
 FAULTS: dict[str, tuple[Callable[[OnnxPaths, Path], object], str]] = {
     "search truncated": (lambda p, _: truncate(p.search, 0.7), "truncated"),
     "template truncated": (lambda p, _: truncate(p.template, 0.99), "truncated"),
-    "empty": (lambda p, _: truncate(p.search, 0), "not a model that litetrack export wrote"),
+    "empty": (lambda p, _: truncate(p.search, 0), "not a model that litetrack model export wrote"),
     "text": (lambda p, _: p.search.write_text("a page, not found"), "no ONNX file"),
-    "foreign": (lambda p, _: foreign(p.search), "not a model that litetrack export wrote"),
+    "foreign": (lambda p, _: foreign(p.search), "not a model that litetrack model export wrote"),
     "weights truncated": (lambda p, _: truncate(p.weights, 0.5), "damaged"),
     "weights damaged": (lambda p, _: flip_weight(p.weights), "damaged"),
     "weights missing": (lambda p, _: p.weights.unlink(), "missing"),

@@ -10,6 +10,7 @@ import pytest
 from saved_models import save_small
 
 from litetrack_ros.backends.registry import find_model, open_backend
+from litetrack_ros.config import ModelChoice
 from litetrack_ros.errors import BackendError, WeightsError
 from litetrack_ros.export.onnx_export import export_onnx
 
@@ -41,14 +42,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_the_backend_chosen(folder: Path, file: str, backend: str, precision: str, expected: str):
-    opened = open_backend(str(folder / file), backend, precision=precision)
+    opened = open_backend(ModelChoice(str(folder / file), backend, precision=precision))
     assert (opened.info.backend, opened.info.precision) == (expected, precision)
 
 
 @pytest.mark.parametrize(
     ("file", "arguments", "error", "message"),
     [
-        ("torch.safetensors", {"backend": "onnx"}, WeightsError, "litetrack export"),
+        ("torch.safetensors", {"backend": "onnx"}, WeightsError, "litetrack model export"),
         ("stale.safetensors", {"backend": "onnx"}, WeightsError, "other weights"),
         ("both.safetensors", {"backend": "onnx", "precision": "bf16"}, BackendError, "bf16"),
         ("both.safetensors", {"backend": "onnx", "device": "cuda"}, BackendError, "cuda"),
@@ -61,26 +62,26 @@ def test_what_cannot_be_opened_is_named(
     folder: Path, file: str, arguments: dict, error: type, message: str
 ):
     with pytest.raises(error, match=message):
-        open_backend(str(folder / file), **arguments)
+        open_backend(ModelChoice(str(folder / file), **arguments))
 
 
 def test_auto_warns_of_a_stale_export(folder: Path, caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.WARNING):
-        open_backend(str(folder / "stale.safetensors"))
+        open_backend(ModelChoice(str(folder / "stale.safetensors")))
     assert "other weights" in caplog.text
 
 
 def test_auto_takes_torch_without_onnxruntime(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    assert open_backend(str(folder / "both.safetensors")).info.backend == "torch"
+    assert open_backend(ModelChoice(str(folder / "both.safetensors"))).info.backend == "torch"
 
 
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
 def test_fallback_is_used_only_where_allowed(folder: Path, backend: str):
     file = str(folder / "both.safetensors")
     with pytest.raises(BackendError):
-        open_backend(file, backend, device="cuda:7")
-    opened = open_backend(file, backend, device="cuda:7", allow_fallback=True)
+        open_backend(ModelChoice(file, backend, device="cuda:7"))
+    opened = open_backend(ModelChoice(file, backend, device="cuda:7", allow_fallback=True))
     assert "cpu" in opened.info.provider.lower()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from training_pictures import write_pictures
 
-from litetrack_ros.datasets.materials import Materials, read_materials
+from litetrack_ros.pairs.materials import Materials, read_materials
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,11 @@ import pytest
 from tracking_sets import MemorySet, made_frame
 
 from litetrack_ros.config import ModelConfig
-from litetrack_ros.datasets import jittered_crop
 from litetrack_ros.datasets.frame_decoding import decode_bgr
-from litetrack_ros.datasets.sampling import PairSampling, TrackingPairs
 from litetrack_ros.datasets.training_set import SequenceEntry, SetIndex
 from litetrack_ros.opencv import cv2
+from litetrack_ros.pairs import jittered_crop
+from litetrack_ros.pairs.sampling import PairSampling, TrackingPairs
 
 SIZE = (1280, 720)
 SEQUENCES, FRAMES = 12, 24

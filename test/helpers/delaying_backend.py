@@ -7,6 +7,7 @@ from typing import Any
 
 from litetrack_ros.backends.base import Backend, Predictions, TemplateFeatures
 from litetrack_ros.backends.registry import open_backend
+from litetrack_ros.config import ModelChoice
 from litetrack_ros.images import Uint8Image
 
 
@@ -31,7 +32,7 @@ class DelayingBackend:
 def delaying_opener(delay_s: float) -> Any:
     """In place of ``open_backend``."""
 
-    def opener(*args: Any, **kwargs: Any) -> DelayingBackend:
-        return DelayingBackend(open_backend(*args, **kwargs), delay_s)
+    def opener(choice: ModelChoice) -> DelayingBackend:
+        return DelayingBackend(open_backend(choice), delay_s)
 
     return opener

@@ -11,8 +11,8 @@ import torch
 from tracking_sets import made_set
 
 from litetrack_ros.config import ModelConfig
-from litetrack_ros.datasets.sampling import PairSampling, TrackingPairs
 from litetrack_ros.model.litetrack import LiteTrack
+from litetrack_ros.pairs.sampling import PairSampling, TrackingPairs
 from litetrack_ros.training.batches import StepBatches
 from litetrack_ros.training.losses import LossWeights
 from litetrack_ros.training.network import TrainedNetwork

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from litetrack_ros.bags.recording import record
 from litetrack_ros.media.sources import Frame
+from litetrack_ros.replay.recording import record
 
 START_NS = 1_700_000_000_123_456_789
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from litetrack_ros.benchmarking.records import COUNTS, STAGES, Box, ReplayedFrame
-from litetrack_ros.benchmarking.rows import Rows, RowWriter, read_rows
+from litetrack_ros.replay.records import COUNTS, STAGES, Box, ReplayedFrame
+from litetrack_ros.replay.rows import Rows, RowWriter, read_rows
 
 TRACKING = 2
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from litetrack_ros.datasets.degradation import Look
-from litetrack_ros.datasets.poses import Pose
+from litetrack_ros.pairs.degradation import Look
+from litetrack_ros.pairs.poses import Pose
 
 PLAIN_LOOK = Look((1.0, 1.0, 1.0), 1.0, 0.0, (0.0, 0.0), 0.0, (0.0, 0.0), 1.0, 0.0, 0, False)
 STRAIGHT_POSE = Pose(0.0, 0.0, False, (0.0, 0.0), (0.0,) * 8)

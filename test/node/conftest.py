@@ -1,4 +1,4 @@
-"""What the tests of the node share: a small model, nodes in and out of this process, clients."""
+"""What the tests of the node share: nodes in and out of this process, clients."""
 
 from __future__ import annotations
 
@@ -17,23 +17,6 @@ from ros_client import START_TIMEOUT_S, Client
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE_PROGRAM = ROOT / "scripts" / "tracker_node"
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weights file of a small network that was never trained."""
-    torch = pytest.importorskip("torch")
-    from litetrack_ros.config import ModelConfig, TrackerConfig
-    from litetrack_ros.model.checkpoint import save_weights
-    from litetrack_ros.model.litetrack import LiteTrack
-
-    torch.manual_seed(0)
-    config = ModelConfig(
-        name="tiny", embed_dim=64, num_heads=2, fe_layers=1, ai_layers=1, head_channels=16
-    )
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    save_weights(path, LiteTrack(config), TrackerConfig())
-    return path
 
 
 class NodeProcess:

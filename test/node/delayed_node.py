@@ -8,6 +8,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
 
 from delaying_backend import delaying_opener
 
-from litetrack_ros.node.main import run_program
+from litetrack_ros.node.program import run_program
 
 run_program(delaying_opener(float(os.environ["DELAY_S"])))

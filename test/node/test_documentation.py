@@ -16,7 +16,7 @@ from litetrack_ros.node.parameters import (
     BY_NAME,
     SPECS,
     Spec,
-    opening_arguments,
+    model_choice,
     tracker_config,
     unknown_parameters,
 )
@@ -122,6 +122,6 @@ def test_unknown_names_are_told_with_the_nearest() -> None:
 
 def test_the_arguments_of_the_backend_are_parameters() -> None:
     defaults = {spec.name: spec.default for spec in SPECS}
-    assert opening_arguments(defaults)["backend"] == "auto"
+    assert model_choice(defaults).backend == "auto"
     for spec in SPECS:
         spec.check(spec.default)

@@ -19,12 +19,13 @@ def _library_boxes(model: Path, frames: list[np.ndarray], box: Any) -> list[np.n
     import torch
 
     from litetrack_ros.backends.registry import open_backend
+    from litetrack_ros.config import ModelChoice
     from litetrack_ros.tracker.tracker import Tracker
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in the node's process
     try:
-        tracker = Tracker(open_backend(str(model), backend="torch"))
+        tracker = Tracker(open_backend(ModelChoice(str(model), backend="torch")))
         tracker.init(frames[0], box)
         results = [tracker.update(frame) for frame in frames[1:]]
     finally:

@@ -48,7 +48,7 @@ def test_the_block_blocks(module: str) -> None:
 def test_the_program_says_what_is_missing() -> None:
     code = (
         "import sys; sys.modules['rclpy'] = None\n"
-        "from litetrack_ros.node.main import run_program; run_program()"
+        "from litetrack_ros.node.program import run_program; run_program()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2

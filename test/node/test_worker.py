@@ -104,8 +104,9 @@ class Rig:
 @pytest.fixture(scope="module")
 def backend(tiny_model: Path) -> DelayingBackend:
     from litetrack_ros.backends.registry import open_backend
+    from litetrack_ros.config import ModelChoice
 
-    return DelayingBackend(open_backend(str(tiny_model), backend="torch"), 0.0)
+    return DelayingBackend(open_backend(ModelChoice(str(tiny_model), backend="torch")), 0.0)
 
 
 @pytest.fixture

@@ -1,30 +1,35 @@
 """Shared arguments: one place for every default."""
 
 import argparse
-import inspect
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from litetrack_ros.backends.base import BackendInfo
-from litetrack_ros.backends.registry import open_backend
+from litetrack_ros.config import ModelChoice
 from litetrack_ros.errors import DatasetError
 from litetrack_ros.tools.arguments import (
     add_init_box_argument,
     add_model_arguments,
     describe_backend,
     init_box,
+    read_request,
 )
+
+
+@dataclass(frozen=True)
+class OfModel:
+    """What a verb that takes a model alone asks for."""
+
+    model: ModelChoice
 
 
 def test_defaults_are_those_of_open_backend():
     parser = argparse.ArgumentParser()
     add_model_arguments(parser)
-    chosen = vars(parser.parse_args([]))
-    signature = inspect.signature(open_backend)
-    assert chosen == {name: signature.parameters[name].default for name in chosen}
-    assert chosen.keys() == {"model", "backend", "device", "precision"}
+    assert read_request(OfModel, parser.parse_args([])) == OfModel(ModelChoice())
 
 
 def test_description_names_what_runs():
@@ -32,21 +37,20 @@ def test_description_names_what_runs():
     assert describe_backend(info) == "nano 01234567, torch on cuda:0 (Some GPU), fp16"
 
 
-def parse(src: Path, *arguments: str) -> argparse.Namespace:
+def chosen(src: Path, *arguments: str) -> np.ndarray | None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("src")
     add_init_box_argument(parser)
-    return parser.parse_args([str(src), *arguments])
+    return init_box(str(src), parser.parse_args(arguments).init_box)
 
 
 def test_the_given_box_goes_before_the_ground_truth(square_sequence: Path):
-    given = init_box(parse(square_sequence, "--init-box", "1", "-2.5", "3", "4e1"))
+    given = chosen(square_sequence, "--init-box", "1", "-2.5", "3", "4e1")
     np.testing.assert_array_equal(given, [1, -2.5, 3, 40])
-    np.testing.assert_array_equal(init_box(parse(square_sequence)), [20, 40, 30, 30])
-    assert init_box(parse(square_sequence / "frames")) is None
+    np.testing.assert_array_equal(chosen(square_sequence), [20, 40, 30, 30])
+    assert chosen(square_sequence / "frames") is None
 
 
 def test_faulty_ground_truth_is_named(tmp_path: Path):
     (tmp_path / "groundtruth.txt").write_text("one,two\n")
     with pytest.raises(DatasetError, match="line 1"):
-        init_box(parse(tmp_path))
+        chosen(tmp_path)

@@ -85,7 +85,7 @@ def test_demo_of_a_sequence_takes_its_first_box(
 @pytest.mark.ros
 def test_node_benchmark_reports_both_sides(tmp_path: Path, tiny_model: Path) -> None:
     words = ("--model", str(tiny_model), "--images", "30", "--size", "320x240")
-    output = _run(tmp_path, "node-benchmark", *words, "--json", "figures.json")
+    output = _run(tmp_path, "node", "overhead", *words, "--json", "figures.json")
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert set(figures["latency_ms"]) == {
         "overhead: callback to publish(), less model",

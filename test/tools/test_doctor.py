@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from litetrack_ros.backends.registry import DEFAULT_MODEL
+from litetrack_ros.config import DEFAULT_MODEL
 from litetrack_ros.errors import LiteTrackError
 from litetrack_ros.resources import model_path
 from litetrack_ros.tools import doctor

@@ -1,33 +1,66 @@
 """The command itself: verbs, exit statuses, one line for an error."""
 
+import argparse
+import dataclasses
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
 import litetrack_ros
-from litetrack_ros.tools.main import find_verbs, main
+from litetrack_ros.config import ModelChoice
+from litetrack_ros.tools.main import NOUNS, VERBS, load_verb, main
 
 COMMAND = [sys.executable, "-m", "litetrack_ros.tools.main"]
 
 
-def test_verbs_are_found_and_helpers_are_not():
-    verbs = find_verbs()
-    assert {"attention", "convert", "draw", "evaluate", "models", "track"} <= verbs.keys()
-    assert not {"main", "arguments", "tables"} & verbs.keys()
-    assert all(verb.help and not verb.help.endswith(".") for verb in verbs.values())
+EVERY_VERB = [(noun, verb) for noun, verbs in VERBS.items() for verb in verbs]
+NO_VERBS = {"__init__", "main", "arguments"}
 
 
-@pytest.mark.parametrize("verb", sorted(find_verbs()))
-def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]):
+def test_every_module_of_the_command_is_a_verb_with_a_line_of_help():
+    folder = Path(litetrack_ros.__file__).parent / "tools"
+    modules = {path.relative_to(folder).with_suffix("").parts for path in folder.rglob("*.py")}
+    found = {words for words in modules if words[-1] not in NO_VERBS}
+    assert found == {
+        (*([noun] if noun else []), verb.replace("-", "_")) for noun, verb in EVERY_VERB
+    }
+    assert all(about and not about.endswith(".") for v in VERBS.values() for about in v.values())
+    assert VERBS.keys() == {"", *NOUNS}
+
+
+@pytest.mark.parametrize(("noun", "verb"), EVERY_VERB)
+def test_every_verb_explains_itself(noun: str, verb: str, capsys: pytest.CaptureFixture[str]):
+    words = [*([noun] if noun else []), verb]
     with pytest.raises(SystemExit) as ended:
-        main([verb, "--help"])
+        main([*words, "--help"])
     assert ended.value.code == 0
-    assert f"usage: litetrack {verb}" in capsys.readouterr().out
+    assert f"usage: litetrack {' '.join(words)}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("noun", "verb"), EVERY_VERB)
+def test_every_argument_is_a_field_of_the_request(noun: str, verb: str):
+    module = load_verb(noun, verb)
+    parser = argparse.ArgumentParser(add_help=False)
+    module.add_arguments(parser)
+    fields = {field.name for field in dataclasses.fields(module.Request)}
+    if get_type_hints(module.Request).get("model") is ModelChoice:
+        fields |= {"backend", "device", "precision"}
+    assert fields == {action.dest for action in parser._actions}
+
+
+@pytest.mark.parametrize("noun", sorted(NOUNS))
+def test_every_noun_lists_its_verbs(noun: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main([noun, "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(verb in shown for verb in VERBS[noun])
 
 
 def test_version(capsys: pytest.CaptureFixture[str]):
@@ -65,7 +98,7 @@ def test_help_needs_neither_torch_nor_opencv():
 def test_a_closed_pipe_is_no_error(root: Path):
     """`litetrack ... | head`: the reader goes first."""
     process = subprocess.Popen(
-        [*COMMAND, "models"], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, "model", "list"], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None
     process.stdout.close()

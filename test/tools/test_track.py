@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from litetrack_ros.backends.registry import open_backend
+from litetrack_ros.config import ModelChoice
 from litetrack_ros.datasets.sequences import read_boxes
 from litetrack_ros.media.sources import Frame
 from litetrack_ros.tools import track
+from litetrack_ros.tools.arguments import read_request
 from litetrack_ros.tools.main import main
 from litetrack_ros.tracker.tracker import Tracker
 
@@ -33,7 +35,7 @@ def write_avi(path: Path, frames: list[np.ndarray]) -> Path:
 def test_video_and_folder_give_the_library_s_boxes(
     tmp_path: Path, square_sequence: Path, square_frames: list[np.ndarray], tiny_model: Path
 ):
-    tracker = Tracker(open_backend(str(tiny_model)))
+    tracker = Tracker(open_backend(ModelChoice(str(tiny_model))))
     expected = [tracker.init(square_frames[0], [20, 40, 30, 30]).box_xywh]
     for frame in square_frames[1:]:
         result = tracker.update(frame)
@@ -244,11 +246,13 @@ def test_ctrl_c_ends_a_camera_and_keeps_the_files(
     parser = argparse.ArgumentParser()
     track.add_arguments(parser)
     outputs = ["--save", str(tmp_path / "o.mp4"), "--save-txt", str(tmp_path / "o.txt")]
-    args = parser.parse_args(["0", *outputs])
+    request = read_request(track.Request, parser.parse_args(["0", *outputs]))
     source = StoppedCamera(square_frames[:5])
     with contextlib.ExitStack() as stack:
         session = track.Session(
-            source, open_backend(str(tiny_model)), track.Outputs(args, source, stack)
+            source,
+            open_backend(ModelChoice(str(tiny_model))),
+            track.Outputs(request, source, stack),
         )
         session.run(np.array([20.0, 40, 30, 30]))
     assert session.summary().startswith("5 frames")

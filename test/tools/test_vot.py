@@ -26,6 +26,7 @@ def test_the_toolkits_client_is_answered(tmp_path: Path) -> None:
     from trax.client import Client
 
     from litetrack_ros.backends.registry import open_backend
+    from litetrack_ros.config import ModelChoice
 
     torch.manual_seed(0)
     config = ModelConfig(
@@ -51,7 +52,7 @@ def test_the_toolkits_client_is_answered(tmp_path: Path) -> None:
     client.quit()
     assert process.wait(30) == 0
 
-    backend = open_backend(str(model), backend="torch", device="cpu", precision="fp32")
+    backend = open_backend(ModelChoice(str(model), backend="torch", device="cpu", precision="fp32"))
     for box, answered in zip(BOXES, answers, strict=True):
         tracker = LiteTrackSequenceTracker(backend)
         tracker.init(cv2.imread(str(frames[0])), np.array(box))

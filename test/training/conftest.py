@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from litetrack_ros.datasets.pairs import Pair
+from litetrack_ros.pairs.pair import Pair
 from litetrack_ros.training.recipe import Recipe
 
 MODEL_YAML = """

@@ -10,11 +10,11 @@ import torch
 from tracking_sets import made_set
 
 from litetrack_ros.config import ModelConfig, TrackerConfig
-from litetrack_ros.datasets.sampling import PairSampling, TrackingPairs
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.model.checkpoint import save_weights
 from litetrack_ros.model.head import HeadMaps
 from litetrack_ros.model.litetrack import LiteTrack
+from litetrack_ros.pairs.sampling import PairSampling, TrackingPairs
 from litetrack_ros.training.batches import StepBatches
 from litetrack_ros.training.distillation import Teacher, distillation_loss
 from litetrack_ros.training.loop import Trainer

@@ -59,15 +59,27 @@ def test_the_command(model: LiteTrack, tmp_path: Path, capsys: pytest.CaptureFix
     for k in range(6):
         jpeg(tmp_path / "data/clip/frames" / f"{k}.jpg", k)
     (tmp_path / "data/clip/groundtruth.txt").write_text(lines(boxes(6)))
-    assert main(["prune", "--model", str(path), "--fe", "1", "--ai", "1", "--out", str(out)]) == 0
+    assert (
+        main(["model", "prune", "--model", str(path), "--fe", "1", "--ai", "1", "--out", str(out)])
+        == 0
+    )
     assert load_weights(out).model_config.depth == 2
     for report, count in (("layers", 6), ("splits", 4)):
         figures = tmp_path / f"{report}.json"
-        command = ["prune", "--model", str(path), "--report", report, "--json", str(figures)]
+        command = [
+            "model",
+            "prune",
+            "--model",
+            str(path),
+            "--report",
+            report,
+            "--json",
+            str(figures),
+        ]
         assert main([*command, "--data", str(tmp_path / "data")]) == 0
         rows = json.loads(figures.read_text())["rows"]
         assert len(rows) == count and all(0 <= r["ao"] <= 1 and r["fps"] > 0 for r in rows)
     assert np.unique([r["model"] for r in rows]).size == 4
-    assert main(["prune", "--model", str(path)]) == 2
-    assert main(["prune", "--model", str(path), "--report", "layers"]) == 2
+    assert main(["model", "prune", "--model", str(path)]) == 2
+    assert main(["model", "prune", "--model", str(path), "--report", "layers"]) == 2
     assert "needs --data" in capsys.readouterr().err

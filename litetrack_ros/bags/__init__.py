@@ -1,1 +1,0 @@
-"""Reading and writing rosbag2 bags without ROS."""

@@ -1,1 +1,0 @@
-"""Plays serialised images to a tracker node and collects its answers: messages and stamps only."""

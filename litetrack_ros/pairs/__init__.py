@@ -1,0 +1,1 @@
+"""Training pairs: composed from pictures, filmed, or cut from annotated video."""

@@ -1,1 +1,0 @@
-"""What ``litetrack bag`` does: inputs, the replay, results."""

@@ -1,0 +1,54 @@
+"""``litetrack data check``: verify a training set and print its statistics."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from litetrack_ros.report.tables import format_table, write_json
+from litetrack_ros.tools.arguments import Progress, add_json_argument
+
+EXIT_INCOMPLETE = 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for; ``add_arguments`` says what each is."""
+
+    dir: Path
+    name: str | None
+    json: Path | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("dir", type=Path, metavar="DIR", help="the data set's folder")
+    parser.add_argument(
+        "--set",
+        dest="name",
+        metavar="NAME",
+        help="which data set and split, such as got10k_vottrain or lasot_train (a wrong name lists "
+        "them all); by default what the folder looks like",
+    )
+    add_json_argument(parser)
+
+
+def run(request: Request) -> int:
+    """Check; ends with status 1 where something is missing."""
+    from litetrack_ros.datasets.catalogue import guess_set, open_set
+    from litetrack_ros.datasets.checking import check_set
+
+    training_set = open_set(request.name or guess_set(request.dir), request.dir, refresh=True)
+    with Progress(len(training_set), "check") as progress:
+        report = check_set(training_set, progress.step)
+    rows = [[name, str(value)] for name, value in report.statistics.items()]
+    print(format_table((report.name, ""), rows))
+    for problem in report.problems:
+        print(f"- {problem}")
+    print("complete" if not report.problems else f"{len(report.problems)} problems")
+    write_json(
+        request.json,
+        {"set": report.name, "statistics": report.statistics, "problems": report.problems},
+    )
+    return EXIT_INCOMPLETE if report.problems else 0

@@ -1,0 +1,180 @@
+"""``litetrack model attention``: where the search tokens attend to the target (paper Fig. 3)."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from litetrack_ros.dependencies import require
+from litetrack_ros.errors import BackendError, MediaError
+from litetrack_ros.tools.arguments import (
+    add_init_box_argument,
+    add_model_argument,
+    init_box,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from litetrack_ros.backends.base import Backend, Predictions, TemplateFeatures
+    from litetrack_ros.geometry import FloatArray
+    from litetrack_ros.images import Uint8Image
+    from litetrack_ros.media.sources import Source
+
+_HEIGHT_PX = 384  # of the picture's panels
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for; ``add_arguments`` says what each is."""
+
+    src: str
+    model: str
+    init_box: tuple[float, ...] | None
+    frame: int
+    layer: tuple[int, ...] | None
+    output: Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Fill the verb's parser."""
+    parser.add_argument("src", metavar="SRC", help="a video file, a folder of images or a sequence")
+    add_model_argument(parser)
+    add_init_box_argument(parser)
+    parser.add_argument(
+        "--frame", type=int, required=True, help="which frame, tracked up to there; 0 is the first"
+    )
+    parser.add_argument(
+        "--layer",
+        type=int,
+        nargs="+",
+        help="which layers, counted from 1 (all that see the template)",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.png", help="the picture to write"
+    )
+
+
+def run(request: Request) -> int:
+    """Track up to the frame, compute the attention there, draw it."""
+    require("torch")
+    require("safetensors")
+    from litetrack_ros.backends.onnx_files import is_graph
+    from litetrack_ros.backends.registry import find_model
+    from litetrack_ros.backends.torch_backend import TorchBackend
+    from litetrack_ros.media.sources import open_source
+    from litetrack_ros.media.writers import write_image
+    from litetrack_ros.model.attention_maps import check_layer, interaction_layers, target_attention
+    from litetrack_ros.model.checkpoint import load_weights
+
+    if request.frame < 1:
+        raise MediaError(f"--frame is {request.frame}, but the search starts in frame 1")
+    path = find_model(request.model)
+    if is_graph(path):
+        raise BackendError(f"{path} is an exported graph, which hides its layers; give the weights")
+    weights = load_weights(path)
+    layers = request.layer or interaction_layers(weights.model_config)
+    for layer in layers:
+        check_layer(weights.model_config, layer)
+    witness = Witness(TorchBackend(weights))
+    with open_source(request.src) as source:
+        track_to(source, witness, init_box(request.src, request.init_box), request.frame)
+    maps = target_attention(
+        weights.model, witness.template_crop, witness.template_box, witness.search_crop
+    )
+    write_image(request.output, draw(witness, [(layer, maps[layer]) for layer in layers]))
+    for layer in layers:
+        row, column = np.unravel_index(int(maps[layer].argmax()), maps[layer].shape)
+        print(
+            f"layer {layer}: {maps[layer].mean():.3f} of the attention goes to the target on "
+            f"average, at most {maps[layer].max():.3f} (row {row}, column {column})"
+        )
+    return 0
+
+
+class Witness:
+    """A backend that keeps the latest crops it was given."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.model_config = backend.model_config
+        self.tracker_config = backend.tracker_config
+        self.info = backend.info
+        self.template_crop: Uint8Image
+        self.template_box: npt.NDArray[np.float32]
+        self.search_crop: Uint8Image
+        self.box_cxcywh_norm: npt.NDArray[np.float32]
+
+    def encode_template(
+        self, crops: Uint8Image, boxes_xyxy_norm: npt.NDArray[np.float32]
+    ) -> TemplateFeatures:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        self.template_crop, self.template_box = crops[0], boxes_xyxy_norm[0]
+        return self._backend.encode_template(crops, boxes_xyxy_norm)
+
+    def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        return self._backend.stack(templates)
+
+    def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        predictions = self._backend.search(crops, templates)
+        self.search_crop = crops[0]
+        self.box_cxcywh_norm = predictions.boxes_cxcywh_norm[0]
+        return predictions
+
+
+def track_to(
+    source: Source, witness: Witness, init_box_xywh: FloatArray | None, frame_number: int
+) -> None:
+    """Track from the first frame up to the given one.
+
+    Raises:
+        MediaError: the source ends before that frame.
+        BoxError: no track can start from the box.
+    """
+    from litetrack_ros.tracker.tracker import Tracker
+
+    tracker = Tracker(witness)
+    for number, frame in enumerate(source):
+        if number == 0:
+            if init_box_xywh is None:
+                from litetrack_ros.media.windows import ask_for_box
+
+                init_box_xywh = ask_for_box(frame.image)
+            tracker.init(frame.image, init_box_xywh)
+        elif tracker.update(frame.image) is None:
+            raise MediaError(f"the target was given up before frame {frame_number}")
+        if number == frame_number:
+            return
+    raise MediaError(f"{source.name} ends before frame {frame_number}")
+
+
+def draw(witness: Witness, layers: Sequence[tuple[int, npt.NDArray[np.float32]]]) -> Uint8Image:
+    """Template, search region with the predicted box, and a heat map a layer, side by side."""
+    from litetrack_ros.geometry import cxcywh_to_xywh, xyxy_to_xywh
+    from litetrack_ros.media.drawing import GREEN, draw_box, draw_text, heat_map, tile
+    from litetrack_ros.opencv import cv2
+
+    def panel(crop_rgb: Uint8Image) -> Uint8Image:
+        size = (_HEIGHT_PX, _HEIGHT_PX)
+        resized = cv2.resize(crop_rgb[:, :, ::-1], size, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(resized, dtype=np.uint8)
+
+    template, search = panel(witness.template_crop), panel(witness.search_crop)
+    panels = [(template, "template", _HEIGHT_PX * xyxy_to_xywh(witness.template_box))]
+    found_xywh = _HEIGHT_PX * cxcywh_to_xywh(witness.box_cxcywh_norm)
+    panels.append((search, "search region", found_xywh))
+    for layer, shares in layers:
+        title = f"layer {layer}: up to {shares.max():.2f}"
+        panels.append((heat_map(search, shares), title, found_xywh))
+    for image, title, box_xywh in panels:
+        draw_box(image, box_xywh, GREEN)
+        draw_text(image, title)
+    return tile([image for image, _, _ in panels], len(panels))

@@ -1,0 +1,1 @@
+"""Verbs about a running node."""
