@@ -49,6 +49,7 @@ class TrackResult:
         target_id: as given to ``init``.
         box_xywh: image pixels, float64 ``(4,)``; while LOST the box is held where it was last
             trusted.
+        candidate_box_xywh: what the network pointed at in this frame, trusted or not, ``(4,)``.
         score: raw score at the chosen cell, (0, 1).
         response: window times score there, the peak of the response.
         state: after this frame.
@@ -57,6 +58,7 @@ class TrackResult:
 
     target_id: str
     box_xywh: FloatArray
+    candidate_box_xywh: FloatArray
     score: float
     response: float
     state: State
@@ -148,7 +150,9 @@ class MultiTracker:
         self._targets[target_id] = target
         self._stacked = None
         timing = StageTiming(1e3 * (cropped - start), 1e3 * (encoded - cropped), 0.0)
-        return TrackResult(target_id, box.copy(), 1.0, 1.0, target.machine.state, timing)
+        return TrackResult(
+            target_id, box.copy(), box.copy(), 1.0, 1.0, target.machine.state, timing
+        )
 
     def update(self, image: Image, color_order: ColorOrder = "bgr") -> list[TrackResult]:
         """Find every target in the next image.
@@ -176,7 +180,11 @@ class MultiTracker:
             self._stacked = self.backend.stack([target.template for target in targets])
         predictions = self.backend.search(crops, self._stacked)
         searched = time.perf_counter()
-        states = self._decode(image, targets, regions, predictions)
+        candidates = self._decode(image, targets, regions, predictions)
+        states = [
+            target.follow(box, float(score))
+            for target, box, score in zip(targets, candidates, predictions.scores, strict=True)
+        ]
         decoded = time.perf_counter()
         timing = StageTiming(
             1e3 * (cropped - start), 1e3 * (searched - cropped), 1e3 * (decoded - searched)
@@ -185,6 +193,7 @@ class MultiTracker:
             TrackResult(
                 target.target_id,
                 target.box_xywh.copy(),
+                candidates[index].copy(),
                 float(predictions.scores[index]),
                 float(predictions.responses[index]),
                 states[index],
@@ -237,16 +246,16 @@ class MultiTracker:
         targets: Sequence[_Target],
         regions: Sequence[CropRegion],
         predictions: Predictions,
-    ) -> list[State]:
+    ) -> list[FloatArray]:
+        """The box that the network points at for each target, clipped to the image."""
         decode, config = self.backend.model_config.decode, self.config
-        states = []
+        boxes = []
         for index, (target, region) in enumerate(zip(targets, regions, strict=True)):
             box = map_box_back(predictions.boxes_cxcywh_norm[index], region, decode)
             if config.size_smoothing < 1.0:
                 box = _smooth_size(box, target.box_xywh, config.size_smoothing)
-            box = clip_box_xywh(box, image.shape[1], image.shape[0], config.clip_margin_px)
-            states.append(target.follow(box, float(predictions.scores[index])))
-        return states
+            boxes.append(clip_box_xywh(box, image.shape[1], image.shape[0], config.clip_margin_px))
+        return boxes
 
 
 class Tracker:
