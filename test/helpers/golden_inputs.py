@@ -26,6 +26,7 @@ def write_inputs(root: Path) -> dict[str, str]:
         "target": _write_target(root / "sequences" / "target"),
         "leaving": _write_leaving(root / "sequences" / "leaving"),
         "sequences": root / "sequences",
+        "large": _write_large(root / "large" / "clip"),
         "street": _write_street(root / "street"),
         "discs": _write_discs(root / "discs"),
         **_write_benchmarks(root / "benchmarks"),
@@ -70,6 +71,20 @@ def _write_leaving(folder: Path) -> Path:
     return _write_frames(folder, frames, truth)
 
 
+def _write_large(folder: Path) -> Path:
+    """JPEGs so large that training decodes them at a part of their size; returns what holds it."""
+    ground = textured(np.random.default_rng(2), 1024, 768)
+    (folder / "frames").mkdir(parents=True)
+    for k in range(22):
+        frame = cv2.ellipse(
+            ground.copy(), (400 + 6 * k, 380), (190, 150), 0, 0, 360, (9, 80, 200), -1
+        )
+        assert cv2.imwrite(str(folder / f"frames/{k:04d}.jpg"), frame)
+    truth = np.array([[210.0 + 6 * k, 230, 380, 300] for k in range(22)])
+    (folder / "groundtruth.txt").write_text(lines(truth))
+    return folder.parent
+
+
 def _write_street(folder: Path) -> Path:
     """A disc that rolls past a fixed camera."""
     ground = np.random.default_rng(0).integers(80, 110, (60, 240, 3), dtype=np.uint8)
@@ -94,7 +109,7 @@ def _write_discs(folder: Path) -> Path:
 def _write_benchmarks(root: Path) -> dict[str, Path]:
     """Every layout, and beside each the results of two trackers, ``NAME_near`` and ``NAME_far``."""
     truths: dict[str, dict[str, np.ndarray]] = {
-        "got10k_val": {f"GOT-10k_Val_{k:06d}": boxes(COUNT, k) for k in (1, 2)},
+        "got10k_val": {f"GOT-10k_Val_{k:06d}": boxes(COUNT, k) for k in range(1, 7)},
         "lasot": {name: boxes(24) for name in ("airplane-1", "airplane-2")},
         "otb100": {
             "Deer": boxes(COUNT),
@@ -105,7 +120,7 @@ def _write_benchmarks(root: Path) -> dict[str, Path]:
         "nfs": {"bee": boxes(8 * COUNT)[::8]},
         "folder": {"clip": boxes(COUNT)},
     }
-    write_got10k(root / "got10k_val/val", [1, 2], COUNT, "Val")
+    write_got10k(root / "got10k_val/val", list(range(1, 7)), COUNT, "Val")
     write_got10k(root / "got10k_train/train", [1, 2], 24)
     write_lasot(root / "lasot", ["airplane-1", "airplane-2"])
     _write_trackingnet(root / "trackingnet")

@@ -82,7 +82,13 @@ def pair_digests(places: Places) -> dict[str, Any]:
     sources["drawn from disk"] = doors.tracking_pairs(
         on_disk, "exact", max_gap=8, template_center_jitter=0.2, template_scale_jitter=0.1
     )
-    indices = [0, 1, 2, 3, 17, 1000, 2**40]
+    # Few frames are visible: the gap must grow until one follows.
+    sparse = made_set("two")
+    sparse.entries = sparse.entries[1::2]
+    sources["drawn sparse"] = doors.tracking_pairs([sparse], "exact", max_gap=2)
+    large = [doors.sequences_as_set(places.path("large"))]
+    sources["drawn reduced"] = doors.tracking_pairs(large, "official", search_scale_jitter=0.6)
+    indices = [*range(10), 1000, 2**40]
     return {
         name: {str(k): _pair_digest(source.pair(k)) for k in indices}
         for name, source in sources.items()
