@@ -47,7 +47,7 @@ def synthetic_pairs(pictures: Path, seed: int, **shares: float) -> SyntheticPair
 
 def tracking_pairs(sets: Sequence[TrainingSet], decode: str, **sampling: Any) -> TrackingPairs:
     """Pairs drawn from data sets, each as often as the others."""
-    config = ModelConfig(decode=decode)  # type: ignore[arg-type]
+    config = ModelConfig(decode=decode)
     chosen = PairSampling(train="a", validation="b", **sampling)
     return TrackingPairs(sets, [1.0] * len(sets), config, chosen, seed=3)
 
