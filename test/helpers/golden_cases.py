@@ -109,16 +109,16 @@ CASES: dict[str, Case] = {
         ),
         {"got10k": "archive got10k.zip", "trackingnet": "archive trackingnet.zip"},
     ),
-    "models": Case(("models --json {out}/m.json",), {"figures": "json m.json"}),
+    "models": Case(("model list --json {out}/m.json",), {"figures": "json m.json"}),
     "convert": Case(
-        ("convert {checkpoint} --variant b4 -o {out}/b4.safetensors",),
+        ("model convert {checkpoint} --variant b4 -o {out}/b4.safetensors",),
         {"weights": "weights b4.safetensors"},
     ),
     "export": Case(
         (
-            "export {model} -o {out}/fp32 --check {target} --json {out}/check.json",
-            "export {model} -o {out}/fp16 --precision fp16 --max-targets 1 --opset 18",
-            "export {model} -o {out}/int8 --precision int8 --calibrate {target}",
+            "model export {model} -o {out}/fp32 --check {target} --json {out}/check.json",
+            "model export {model} -o {out}/fp16 --precision fp16 --max-targets 1 --opset 18",
+            "model export {model} -o {out}/int8 --precision int8 --calibrate {target}",
         ),
         {
             "check": "json check.json",
@@ -129,21 +129,21 @@ CASES: dict[str, Case] = {
     ),
     "prune": Case(
         (
-            "prune --model {model} --fe 0 --ai 1 --out {out}/p.safetensors",
-            "prune --model {model} --report splits --data {target} --json {out}/s.json",
-            "prune --model {model} --report layers --data {target} --json {out}/l.json",
+            "model prune --model {model} --fe 0 --ai 1 --out {out}/p.safetensors",
+            "model prune --model {model} --report splits --data {target} --json {out}/s.json",
+            "model prune --model {model} --report layers --data {target} --json {out}/l.json",
         ),
         {"weights": "weights p.safetensors", "splits": "json s.json", "layers": "json l.json"},
     ),
     "tune": Case(
         (
-            "tune {model} {sequences} --window-power 1 0.5 --size-smoothing 1 0.3 "
+            "model tune {model} {sequences} --window-power 1 0.5 --size-smoothing 1 0.3 "
             "-o {out}/t.safetensors",
         ),
         {"weights": "weights t.safetensors"},
     ),
     "attention": Case(
-        ("attention {target} --model {model} --frame 6 -o {out}/a.png",),
+        ("model attention {target} --model {model} --frame 6 -o {out}/a.png",),
         {"picture": "picture a.png"},
     ),
     "draw": Case(
@@ -163,22 +163,23 @@ CASES: dict[str, Case] = {
         statuses=(0, 1),
     ),
     "synth": Case(
-        ("synth --data {pictures} --split all --seed 2 --first 3 --count 8 -o {out}/s.png",),
+        ("data pairs --data {pictures} --split all --seed 2 --first 3 --count 8 -o {out}/s.png",),
         {"picture": "picture s.png"},
     ),
-    "objects": Case(("objects --data {discs} -o {out}/masks",), {"masks": "pictures masks"}),
+    "objects": Case(("data objects --data {discs} -o {out}/masks",), {"masks": "pictures masks"}),
     "clips": Case(
-        ("clips {street} --height 180 --longest 9 -o {out}/clips",), {"clips": "pictures clips"}
+        ("data clips {street} --height 180 --longest 9 -o {out}/clips",),
+        {"clips": "pictures clips"},
     ),
     "label": Case(
         (
-            "label {target}/frames --init-box 40 60 46 34 --height 120 -o {out}/clip "
+            "data label {target}/frames --init-box 40 60 46 34 --height 120 -o {out}/clip "
             f"{_SHIPPED}",
         ),
         {"clip": "pictures clip"},
     ),
     "dev_set": Case(
-        ("dev-set --data {pictures} --made 2 --seed 3 -o {out}/dev",),
+        ("data dev-set --data {pictures} --made 2 --seed 3 -o {out}/dev",),
         {
             "pictures": "pictures dev",
             "boxes": "rows dev/made_00_plain/groundtruth.txt",
@@ -196,15 +197,15 @@ CASES: dict[str, Case] = {
     ),
     "record": Case(
         (
-            "record {target} -o {out}/bag --fps 10",
-            "record {target} -o {out}/lite --storage sqlite3",
+            "bag record {target} -o {out}/bag --fps 10",
+            "bag record {target} -o {out}/lite --storage sqlite3",
         ),
         {"bag": "bag bag", "lite": "bag lite"},
     ),
     "bag": Case(
         (
-            "record {target} -o {out}/bag --fps 10",
-            f"bag {{out}}/bag {_SHIPPED} --mode lockstep --save-txt {{out}}/boxes.txt "
+            "bag record {target} -o {out}/bag --fps 10",
+            f"bag replay {{out}}/bag {_SHIPPED} --mode lockstep --save-txt {{out}}/boxes.txt "
             "--report {out}/report --write-boxes {out}/copy",
         ),
         {
@@ -224,11 +225,14 @@ CASES: dict[str, Case] = {
         ("doctor --model {model} --json {out}/d.json",), {"names": "keys d.json"}, statuses=(0, 1)
     ),
     "benchmark": Case(
-        ("benchmark --model {model} --targets 1 2 --rounds 1 --size 160x120 --json {out}/b.json",),
+        (
+            "model speed --model {model} --targets 1 2 --rounds 1 --size 160x120 "
+            "--json {out}/b.json",
+        ),
         {"names": "keys b.json"},
     ),
     "node_benchmark": Case(
-        (f"node-benchmark {_MODEL} --images 20 --size 160x120 --json {{out}}/n.json",),
+        (f"node overhead {_MODEL} --images 20 --size 160x120 --json {{out}}/n.json",),
         {"names": "keys n.json"},
         marks=("ros", "slow"),
     ),

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from litetrack_ros.backends.onnx_files import read_metadata
-from litetrack_ros.backends.registry import DEFAULT_MODEL, open_backend
-from litetrack_ros.config import ModelConfig
+from litetrack_ros.backends.registry import open_backend
+from litetrack_ros.config import DEFAULT_MODEL, ModelChoice, ModelConfig
 from litetrack_ros.datasets.catalogue import open_set
-from litetrack_ros.datasets.recipe import PairRecipe
-from litetrack_ros.datasets.sampling import PairSampling, TrackingPairs
-from litetrack_ros.datasets.synthetic import SyntheticPairs
 from litetrack_ros.datasets.training_set import TrainingSet
+from litetrack_ros.pairs.pair_recipe import PairRecipe
+from litetrack_ros.pairs.sampling import PairSampling, TrackingPairs
+from litetrack_ros.pairs.synthetic import SyntheticPairs
 from litetrack_ros.tools.main import main as litetrack
 from litetrack_ros.tracker.tracker import Tracker
 
@@ -28,7 +28,7 @@ def track(
     frames: Sequence[np.ndarray], box_xywh: Sequence[float], model: str, backend: str
 ) -> dict[str, np.ndarray]:
     """Boxes, scores and states of every frame, from the library itself, on one thread."""
-    tracker = Tracker(open_backend(model, backend, threads=1))
+    tracker = Tracker(open_backend(ModelChoice(model, backend, threads=1)))
     results = [tracker.init(frames[0], box_xywh)]
     for frame in frames[1:]:
         results.append(tracker.update(frame) or results[-1])
