@@ -27,7 +27,8 @@ from litetrack_ros.datasets.frame_decoding import decode_bgr, image_size
 from litetrack_ros.datasets.layouts import shipped_ranges
 from litetrack_ros.datasets.training_set import TrainingSet
 from litetrack_ros.errors import DatasetError
-from litetrack_ros.pairs.sampling import PairSampling, TrackingPairs
+from litetrack_ros.pairs.pair_recipe import PairSampling
+from litetrack_ros.pairs.sampling import TrackingPairs
 from litetrack_ros.tools.main import main
 
 
