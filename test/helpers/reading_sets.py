@@ -13,7 +13,8 @@ from litetrack_ros.datasets.benchmarks import read_benchmark
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.datasets.training_set import TrainingSet
 from litetrack_ros.images import decode_bgr, image_size
-from litetrack_ros.pairs.sampling import PairSampling, TrackingPairs
+from litetrack_ros.pairs.pair_recipe import PairSampling
+from litetrack_ros.pairs.sampling import TrackingPairs
 
 
 def check_training_set(training_set: TrainingSet) -> None:

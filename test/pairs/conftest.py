@@ -1,4 +1,4 @@
-"""What the tests of the data sets share: a folder of pictures to make pairs of."""
+"""What the tests of pairs share: a folder of pictures to make pairs of."""
 
 from pathlib import Path
 

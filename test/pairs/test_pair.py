@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from litetrack_ros.pairs.contact_sheet import contact_sheet
-from litetrack_ros.pairs.pair import Pair
+from litetrack_ros.pairs.pair import Pair, contact_sheet
 
 YELLOW, RED = (0, 230, 255), (70, 70, 255)
 

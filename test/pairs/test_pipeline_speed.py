@@ -12,8 +12,9 @@ from litetrack_ros.config import ModelConfig
 from litetrack_ros.datasets.training_set import SequenceEntry, SetIndex
 from litetrack_ros.images import decode_bgr
 from litetrack_ros.opencv import cv2
-from litetrack_ros.pairs import jittered_crop
-from litetrack_ros.pairs.sampling import PairSampling, TrackingPairs
+from litetrack_ros.pairs import sampling
+from litetrack_ros.pairs.pair_recipe import PairSampling
+from litetrack_ros.pairs.sampling import TrackingPairs
 
 SIZE = (1280, 720)
 SEQUENCES, FRAMES = 12, 24
@@ -55,7 +56,7 @@ def test_the_pipeline_costs_little_more_than_decoding(monkeypatch: pytest.Monkey
         reductions.append(reduction)
         return decode_bgr(encoded, reduction)
 
-    monkeypatch.setattr(jittered_crop, "decode_bgr", remember)
+    monkeypatch.setattr(sampling, "decode_bgr", remember)
     ratios = []
     for repeat in range(5):
         reductions.clear()
