@@ -4,8 +4,6 @@ All are read the same way: open with :func:`open_source`, iterate over :class:`F
 are what :func:`litetrack_ros.images.check_image` accepts, colour in BGR order.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 import re
