@@ -24,6 +24,12 @@ def open_backend(choice: ModelChoice = DEFAULT_CHOICE) -> Backend:
         WeightsError: no such model, or a damaged file.
         BackendError: an unknown backend, device or precision, or one that is not available.
         MissingDependencyError: the backend's package is not installed.
+
+    Example:
+        >>> import litetrack_ros as lt
+        >>> backend = lt.open_backend(lt.ModelChoice("litetrack_nano", device="cpu", threads=1))
+        >>> backend.info.model_name, backend.info.precision
+        ('nano', 'fp32')
     """
     if choice.backend not in BACKENDS:
         raise BackendError(
