@@ -36,7 +36,7 @@ class InitRequest:
 
 
 @dataclass(frozen=True)
-class FrameChoice:
+class InitChoice:
     """The frame for a request; or no frame, and why; or neither: wait.
 
     Attributes:
@@ -54,7 +54,7 @@ def choose_frame(
     tolerance_ms: float,
     waited_ms: float,
     max_wait_ms: float,
-) -> FrameChoice:
+) -> InitChoice:
     """Find the frame a box was drawn on.
 
     Args:
@@ -66,31 +66,31 @@ def choose_frame(
     """
     if request.stamp_ns == 0:
         if request.newest is not None:
-            return FrameChoice(request.newest)
-        return FrameChoice(frames[0]) if frames else FrameChoice()
+            return InitChoice(request.newest)
+        return InitChoice(frames[0]) if frames else InitChoice()
     for frame in reversed(frames):
         if frame.stamp_ns == request.stamp_ns:
-            return FrameChoice(frame)
+            return InitChoice(frame)
     may_still_come = not frames or frames[-1].stamp_ns < request.stamp_ns
     if may_still_come and waited_ms <= max_wait_ms:
-        return FrameChoice()
+        return InitChoice()
     if not frames:
-        return FrameChoice(refusal=f"no image has come within {max_wait_ms:g} ms")
+        return InitChoice(refusal=f"no image has come within {max_wait_ms:g} ms")
     nearest = min(frames, key=lambda frame: abs(frame.stamp_ns - request.stamp_ns))
     away_ms = abs(nearest.stamp_ns - request.stamp_ns) / _NS_PER_MS
     if away_ms <= tolerance_ms:
-        return FrameChoice(nearest)
+        return InitChoice(nearest)
     if may_still_come:
-        return FrameChoice(
+        return InitChoice(
             refusal=f"its stamp is {away_ms:.0f} ms after that of the newest image, and no later "
             f"image has come within {max_wait_ms:g} ms"
         )
     if request.stamp_ns < frames[0].stamp_ns:
-        return FrameChoice(
+        return InitChoice(
             refusal=f"its image is gone: the oldest of the {len(frames)} held is {away_ms:.0f} ms "
             "younger; draw sooner, or raise ring_frames and ring_mb"
         )
-    return FrameChoice(
+    return InitChoice(
         refusal=f"no image held has its stamp: the nearest is {away_ms:.1f} ms away, more than "
         f"init_stamp_tolerance_ms = {tolerance_ms:g}"
     )
