@@ -32,6 +32,8 @@ from litetrack_ros.opencv import cv2
 
 MAX_FRAMES = 2000  # of a video, all held in memory
 _GRAB_CUT_SEED = 0
+_GRAB_CUT_MODEL = (1, 65)  # the size that it asks for
+_HALF_LEVEL = 127
 
 # What moves in a video.
 _BACKGROUND_FRAMES = 48
@@ -186,7 +188,7 @@ def find_object(rgb: Uint8Image) -> Uint8Image | None:
         return None
     soft = cv2.resize(mask * 255, (width, height), interpolation=cv2.INTER_CUBIC)
     smooth = cv2.GaussianBlur(soft, (0, 0), _OUTLINE_SMOOTHING_PX)
-    return np.where(smooth > 127, 255, 0).astype(np.uint8)
+    return np.where(smooth > _HALF_LEVEL, 255, 0).astype(np.uint8)
 
 
 def _grab_cut_middle(rgb: Uint8Image) -> Uint8Image:
@@ -304,7 +306,7 @@ def write_clip(
 
 def _grab_cut(image: Uint8Image, labels: Uint8Image, iterations: int) -> Uint8Image:
     """What GrabCut takes for the object, 0 or 1; the labels are changed."""
-    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
+    background, foreground = np.zeros(_GRAB_CUT_MODEL), np.zeros(_GRAB_CUT_MODEL)
     cv2.setRNGSeed(_GRAB_CUT_SEED)  # its clusters start at random
     cv2.grabCut(
         image, labels, (0, 0, 1, 1), background, foreground, iterations, cv2.GC_INIT_WITH_MASK
