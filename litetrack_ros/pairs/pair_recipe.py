@@ -69,7 +69,8 @@ class OccluderRecipe(LimitedNumbers):
         turned: share that lies at any angle.
         distance: of its middle from the target's, in half the target's sides.
         size: over the target's.
-        covers: part of the target, that it and the distractors cover together at the most.
+        covers: least part of the target that it covers, and the most that it and the distractors
+            above cover together.
     """
 
     turned: Share = 0.5
