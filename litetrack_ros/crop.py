@@ -1,7 +1,9 @@
 """Template and search-region crops, with the arithmetic of the authors' ``sample_target``.
 
 A crop is the square of side ``ceil(sqrt(w * h) * factor)`` image pixels around a box, resized to a
-fixed number of crop pixels. Training and tracking use this one function, with one border fill: 0.
+fixed number of crop pixels; outside the image is 0. Tracking, calibration and made training pairs
+take it with :func:`extract_crop`, and so do pairs from videos, except where a frame was decoded at
+a smaller scale: ``pairs/jittered_crop.py`` warps that one straight into the crop.
 """
 
 from __future__ import annotations

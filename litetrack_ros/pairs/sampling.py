@@ -20,11 +20,10 @@ import numpy.typing as npt
 
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.crop import CropRegion, extract_crop
-from litetrack_ros.datasets.frame_decoding import decode_bgr, image_size, reduction_for
 from litetrack_ros.datasets.training_set import TrainingSet
 from litetrack_ros.errors import DatasetError
 from litetrack_ros.geometry import FloatArray, xywh_to_cxcywh
-from litetrack_ros.images import Uint8Image
+from litetrack_ros.images import Uint8Image, decode_bgr, image_size, reduction_for
 from litetrack_ros.opencv import cv2
 from litetrack_ros.pairs.pair import Pair
 from litetrack_ros.pairs.pair_recipe import PairSampling
@@ -120,7 +119,7 @@ def jittered_crop(
     region = CropRegion.around(around, factor, size_px)
     if not any_cell_inside(region, width, height, config.stride):
         raise NoCropError
-    reduction = reduction_for(region) if reduced_decode else 1
+    reduction = reduction_for(region.side_px / region.size_px) if reduced_decode else 1
     image = decode_bgr(encoded, reduction)
     if reduction == 1:
         # As in the authors' code, whole frames are mirrored and made grey before they are cropped.

@@ -9,8 +9,8 @@ import pytest
 from tracking_sets import MemorySet, made_frame
 
 from litetrack_ros.config import ModelConfig
-from litetrack_ros.datasets.frame_decoding import decode_bgr
 from litetrack_ros.datasets.training_set import SequenceEntry, SetIndex
+from litetrack_ros.images import decode_bgr
 from litetrack_ros.opencv import cv2
 from litetrack_ros.pairs import sampling
 from litetrack_ros.pairs.pair_recipe import PairSampling

@@ -1,0 +1,116 @@
+"""Which frame a track starts on, and which requests wait."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from litetrack_ros.node.frames import ReceivedFrame
+from litetrack_ros.node.init_boxes import InitQueue, InitRequest, choose_frame
+
+MS = 10**6
+
+
+def _frames(*stamps_ms: int) -> list[ReceivedFrame]:
+    return [
+        ReceivedFrame(stamp * MS, None, 1, float(index)) for index, stamp in enumerate(stamps_ms)
+    ]
+
+
+def _request(
+    stamp_ms: int, newest: ReceivedFrame | None = None, target_id: str = "a"
+) -> InitRequest:
+    return InitRequest(target_id, stamp_ms * MS, (0.0, 0.0, 1.0, 1.0), 0.0, newest)
+
+
+@pytest.mark.parametrize(
+    ("stamps_ms", "asked_ms", "waited_ms", "chosen_ms", "refusal"),
+    [
+        # the frame with the stamp, wherever it is in the ring
+        ((100, 133, 166), 133, 0, 133, ""),
+        ((100, 133, 166), 100, 0, 100, ""),
+        ((100, 133, 166), 166, 0, 166, ""),
+        # between two frames: the nearest within the tolerance of 20 ms
+        ((100, 133, 166), 140, 0, 133, ""),
+        ((100, 133, 166), 160, 0, 166, ""),
+        ((100, 300), 200, 0, None, "the nearest is 100.0 ms away, more than init_stamp_tol"),
+        # before the oldest
+        ((100, 133), 90, 0, 100, ""),
+        ((100, 133), 50, 0, None, "its image is gone: the oldest of the 2 held is 50 ms younger"),
+        # not there yet: wait, then the nearest, then refuse
+        ((100, 133), 140, 0, None, ""),
+        ((), 140, 499, None, ""),
+        ((100, 133), 140, 501, 133, ""),
+        ((100, 133), 999, 501, None, "its stamp is 866 ms after that of the newest image"),
+        ((), 140, 501, None, "no image has come within 500 ms"),
+    ],
+)
+def test_the_frame_of_a_stamp(
+    stamps_ms: tuple[int, ...], asked_ms: int, waited_ms: float, chosen_ms: int | None, refusal: str
+) -> None:
+    choice = choose_frame(_request(asked_ms), _frames(*stamps_ms), 20.0, waited_ms, 500.0)
+    assert (choice.frame and choice.frame.stamp_ns) == (chosen_ms and chosen_ms * MS)
+    assert refusal in choice.refusal
+    assert bool(refusal) == bool(choice.refusal)
+
+
+def test_stamp_zero_is_the_newest_frame_when_it_was_asked() -> None:
+    frames = _frames(100, 133, 166)
+    choice = choose_frame(_request(0, newest=frames[1]), frames, 20.0, 0.0, 500.0)
+    assert choice.frame is frames[1]
+
+
+def test_stamp_zero_without_an_image_is_the_next_one_however_late() -> None:
+    request = _request(0)
+    assert choose_frame(request, [], 20.0, 1e9, 500.0).frame is None
+    assert not choose_frame(request, [], 20.0, 1e9, 500.0).refusal
+    frames = _frames(500, 533)
+    assert choose_frame(request, frames, 20.0, 1e9, 500.0).frame is frames[0]
+
+
+def test_of_equal_stamps_the_latest_frame_is_taken() -> None:
+    frames = _frames(100, 100)
+    assert choose_frame(_request(100), frames, 20.0, 0.0, 500.0).frame is frames[1]
+
+
+@given(
+    stamps_ms=st.lists(st.integers(1, 1000), max_size=20).map(sorted),
+    asked_ms=st.integers(1, 1100),
+    tolerance_ms=st.floats(0, 100),
+    waited_ms=st.floats(0, 1000),
+)
+def test_a_chosen_frame_is_the_nearest_and_within_the_tolerance(
+    stamps_ms: list[int], asked_ms: int, tolerance_ms: float, waited_ms: float
+) -> None:
+    frames = _frames(*stamps_ms)
+    choice = choose_frame(_request(asked_ms), frames, tolerance_ms, waited_ms, 500.0)
+    assert not (choice.frame and choice.refusal)
+    away_ms = min((abs(stamp - asked_ms) for stamp in stamps_ms), default=None)
+    if choice.frame is not None:
+        assert abs(choice.frame.stamp_ns / MS - asked_ms) == away_ms
+        assert away_ms == 0 or away_ms <= tolerance_ms
+    elif choice.refusal:
+        assert away_ms is None or away_ms > tolerance_ms
+    else:
+        assert waited_ms <= 500 and (not stamps_ms or stamps_ms[-1] < asked_ms)
+
+
+def test_the_queue_keeps_the_latest_request_of_a_target() -> None:
+    queue = InitQueue(max_targets=2)
+    first, second, other = _request(1), _request(2), _request(3, target_id="b")
+    assert queue.put(first) and queue.put(other) and queue.put(second)
+    assert queue.pending() == [second, other]
+    assert not queue.put(_request(4, target_id="c"))
+    assert not queue.remove(first)
+    assert queue.remove(second)
+    assert queue.put(_request(4, target_id="c"))
+    queue.clear()
+    assert queue.pending() == []
+
+
+def test_with_one_target_a_new_id_replaces_the_waiting_one() -> None:
+    queue = InitQueue(max_targets=1)
+    new = _request(2, target_id="b")
+    assert queue.put(_request(1)) and queue.put(new)
+    assert queue.pending() == [new]
