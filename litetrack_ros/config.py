@@ -8,11 +8,23 @@ YAML in ``config/models/`` holds the keys in which it differs from the defaults.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import yaml
 
@@ -187,8 +199,36 @@ class ModelChoice:
 DEFAULT_CHOICE = ModelChoice()
 
 
+class Limits(NamedTuple):
+    """The lowest and the highest number that a setting may be, both included."""
+
+    low: float
+    high: float = math.inf
+
+
+Share = Annotated[float, Limits(0.0, 1.0)]
+Spread = Annotated[float, Limits(0.0)]  # a standard deviation, a strength or another width
+Span = Annotated[tuple[float, float], Limits(-math.inf)]  # from the first number to the second
+PositiveSpan = Annotated[tuple[float, float], Limits(1e-6)]
+CountSpan = Annotated[tuple[int, int], Limits(0)]
+
+
+@dataclass(frozen=True)
+class LimitedNumbers:
+    """Settings whose types hold their limits: :data:`Share`, :data:`Spread`, :data:`Span` ..."""
+
+    def __post_init__(self) -> None:
+        for key, wanted in get_type_hints(type(self), include_extras=True).items():
+            for low, high in getattr(wanted, "__metadata__", ()):
+                value = getattr(self, key)
+                numbers = value if isinstance(value, tuple) else (value,)
+                rule = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+                _check(self, key, low <= min(numbers) and max(numbers) <= high, rule)
+                _check(self, key, list(numbers) == sorted(numbers), "in rising order")
+
+
 def from_mapping(kind: type[Config], values: Mapping[str, Any], origin: str) -> Config:
-    """Build a configuration from a mapping; absent keys keep their defaults.
+    """Build a configuration from a mapping, nested where it is; absent keys keep their defaults.
 
     Args:
         kind: the dataclass to build.
@@ -203,7 +243,8 @@ def from_mapping(kind: type[Config], values: Mapping[str, Any], origin: str) -> 
     converted: dict[str, Any] = {}
     for key, value in values.items():
         if key not in fields:
-            raise ConfigError(f"{origin}: unknown key '{key}'; known are {', '.join(fields)}")
+            [closest] = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)
+            raise ConfigError(f"{origin}: unknown key '{key}'; the closest is '{closest}'")
         converted[key] = _convert_value(value, fields[key], f"{origin}: {key}")
     try:
         return kind(**converted)
@@ -248,6 +289,18 @@ def from_json(kind: type[Config], text: str, origin: str) -> Config:
 
 def _convert_value(value: Any, wanted: Any, where: str) -> Any:
     choices = get_args(wanted)
+    if type(None) in choices:  # a part that may be left out
+        return None if value is None else _convert_value(value, choices[0], where)
+    if isinstance(wanted, type) and dataclasses.is_dataclass(wanted):
+        if isinstance(value, Mapping):
+            return from_mapping(wanted, value, where)
+        raise ConfigError(f"{where} is {value!r}, but must hold 'key: value' lines")
+    if get_origin(wanted) is tuple:
+        count = None if choices[-1] is ... else len(choices)
+        if isinstance(value, list | tuple) and value and count in (None, len(value)):
+            return tuple(_convert_value(each, choices[0], where) for each in value)
+        wanted_count = "" if count is None else f"{count} "
+        raise ConfigError(f"{where} is {value!r}, but must be a list of {wanted_count}numbers")
     if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if choices:
@@ -266,6 +319,6 @@ def _check_choices(config: ModelConfig) -> None:
             _check(config, key, getattr(config, key) in choices, "one of " + ", ".join(choices))
 
 
-def _check(config: ModelConfig | TrackerConfig, key: str, holds: bool, rule: str) -> None:
+def _check(config: DataclassInstance, key: str, holds: bool, rule: str) -> None:
     if not holds:
         raise ConfigError(f"{key} is {getattr(config, key)!r}, but must be {rule}")

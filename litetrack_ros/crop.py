@@ -3,7 +3,7 @@
 A crop is the square of side ``ceil(sqrt(w * h) * factor)`` image pixels around a box, resized to a
 fixed number of crop pixels; outside the image is 0. Tracking, calibration and made training pairs
 take it with :func:`extract_crop`, and so do pairs from videos, except where a frame was decoded at
-a smaller scale: ``pairs/jittered_crop.py`` warps that one straight into the crop.
+a smaller scale: ``pairs/sampling.py`` warps that one straight into the crop.
 """
 
 from __future__ import annotations

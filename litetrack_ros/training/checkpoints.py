@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +12,7 @@ import torch
 from torch.optim import Optimizer
 
 from litetrack_ros import __version__
-from litetrack_ros.config import TrackerConfig, to_json
+from litetrack_ros.config import TrackerConfig, from_json, to_json
 from litetrack_ros.errors import ConfigError, WeightsError
 from litetrack_ros.files import replacing
 from litetrack_ros.model.checkpoint import save_weights
@@ -105,6 +103,7 @@ def save_average(
 
 def _same_recipe(written: str, recipe: Recipe) -> bool:
     """Whether a state's recipe is this one; keys that came later had their default then."""
-    now, then = json.loads(to_json(recipe)), json.loads(written)
-    defaults = {f.name: f.default for f in dataclasses.fields(recipe)}
-    return bool({**{k: defaults[k] for k in now if k not in then}, **then} == now)
+    try:
+        return from_json(Recipe, written, "the state's recipe") == recipe
+    except ConfigError:
+        return False
