@@ -4,8 +4,6 @@ An image is an array of shape ``(H, W)`` grey, ``(H, W, 3)`` or ``(H, W, 4)``, u
 Conversion is done on the crop where it can be: a crop holds fewer pixels than a camera image.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import numpy as np

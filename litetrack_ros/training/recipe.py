@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from litetrack_ros import resources
-from litetrack_ros.config import ModelConfig, from_mapping, read_yaml
+from litetrack_ros.config import ModelConfig, from_mapping, read_yaml, variant
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.pairs.sampling import PairSampling
 
@@ -129,10 +128,10 @@ class Recipe:
         Raises:
             ConfigError: no such variant, or its file is wrong.
         """
-        path = Path(self.model)
-        if path.suffix != ".yaml":
-            path = resources.config_path(f"models/{self.model}")
-        config = from_mapping(ModelConfig, read_yaml(path), str(path))
+        if self.model.endswith(".yaml"):
+            config = from_mapping(ModelConfig, read_yaml(Path(self.model)), self.model)
+        else:
+            config = variant(self.model)
         layers = {
             key: value
             for key in ("fe_layers", "ai_layers")
