@@ -1,11 +1,13 @@
-"""The training loop: for a CPU, one GPU, or several processes under `torchrun`."""
+"""The training loop: for a CPU, one GPU, or several processes under `torchrun`.
 
-from __future__ import annotations
+The model to keep is chosen by validation: held-out pairs with the right template, and a wrong one.
+"""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,25 +19,12 @@ from litetrack_ros.errors import ConfigError
 from litetrack_ros.model.head import HeadMaps
 from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.model.stem import EfficientNetLite0Stem
-from litetrack_ros.training import checkpoints
+from litetrack_ros.training import losses, network, run_folder
 from litetrack_ros.training.batches import PairBatch, PairSource, StepBatches, roll_templates
-from litetrack_ros.training.distillation import Teacher, distillation_loss
-from litetrack_ros.training.ema import Ema
-from litetrack_ros.training.losses import LossReport, LossWeights, pair_losses
-from litetrack_ros.training.network import (
-    PRECISIONS,
-    TrainedNetwork,
-    frozen_features,
-    parameter_groups,
-)
-from litetrack_ros.training.peak_losses import peak_losses
-from litetrack_ros.training.pretrained import load_pretrained_stem
-from litetrack_ros.training.processes import ProcessGroup, process_group
+from litetrack_ros.training.init_from import load_pretrained_stem
+from litetrack_ros.training.processes import ProcessGroup, StopRequest, process_group
 from litetrack_ros.training.recipe import Recipe
-from litetrack_ros.training.run_log import Record, open_board
-from litetrack_ros.training.schedule import rate_factor
-from litetrack_ros.training.stopping import StopRequest
-from litetrack_ros.training.validation import ValidationReport, validate
+from litetrack_ros.training.schedule import Ema, rate_factor
 
 # The score map starts near 0.1, as in CenterNet: few cells hold a target, and from 0.5 the first
 # hundreds of steps would go into saying so.
@@ -85,18 +74,22 @@ class Trainer:
             torch.nn.init.constant_(bias, SCORE_PRIOR_LOGIT)
         if initial is not None:
             model.load_state_dict({**model.state_dict(), **initial})
-        self.teacher: Teacher | None = None
+        self.teacher: network.Teacher | None = None
         if recipe.teacher:
-            self.teacher = Teacher(Path(recipe.teacher), model.config, group.device)
+            self.teacher = network.Teacher(Path(recipe.teacher), model.config, group.device)
         # A teacher needs the images, so that the stem cannot run where they are made.
-        self.features = None if self.teacher else frozen_features(model, recipe, group.device)
-        self.network = TrainedNetwork(model, recipe.stem == "frozen").to(group.device).train()
+        self.features = (
+            None if self.teacher else network.frozen_features(model, recipe, group.device)
+        )
+        self.network = (
+            network.TrainedNetwork(model, recipe.stem == "frozen").to(group.device).train()
+        )
         self.wrapped = group.wrap(self.network)
         self.ema = Ema(self.network, recipe.ema_decay)
-        self.optimizer = torch.optim.AdamW(parameter_groups(self.network, recipe))
+        self.optimizer = torch.optim.AdamW(network.parameter_groups(self.network, recipe))
         scaled = recipe.precision == "float16"
         self.scaler = torch.amp.GradScaler(group.device.type, enabled=scaled)
-        self.weights = LossWeights(recipe.focal_weight, recipe.giou_weight, recipe.l1_weight)
+        self.weights = losses.LossWeights(recipe.focal_weight, recipe.giou_weight, recipe.l1_weight)
 
     def step(self, step: int, batch: PairBatch) -> dict[str, Tensor]:
         """One optimizer step; all randomness follows from the seed and the step.
@@ -127,21 +120,21 @@ class Trainer:
             "learning_rate": torch.tensor(recipe.learning_rate * factor),
         }
 
-    def _losses(self, step: int, batch: PairBatch) -> LossReport:
-        precision = PRECISIONS[self.recipe.precision]
+    def _losses(self, step: int, batch: PairBatch) -> losses.LossReport:
+        precision = network.PRECISIONS[self.recipe.precision]
         with torch.autocast(self.group.device.type, precision, enabled=precision != torch.float32):
             maps = self.wrapped(batch)
         report = self._pair_losses(step, maps, batch)
         if self.teacher is None:
             return report
-        taught = distillation_loss(maps, self.teacher.answer(batch))
+        taught = losses.distillation_loss(maps, self.teacher.answer(batch))
         return report._replace(total=report.total + self.recipe.distill_weight * taught)
 
-    def _pair_losses(self, step: int, maps: HeadMaps, batch: PairBatch) -> LossReport:
+    def _pair_losses(self, step: int, maps: HeadMaps, batch: PairBatch) -> losses.LossReport:
         if self.recipe.supervision == "peak":
             boxes = batch.search_boxes_cxcywh_norm
-            return peak_losses(maps, boxes, batch.present, self.weights)
-        return pair_losses(
+            return losses.peak_losses(maps, boxes, batch.present, self.weights)
+        return losses.pair_losses(
             maps,
             batch.search_boxes_cxcywh_norm,
             batch.present,
@@ -183,7 +176,7 @@ def train(
     """
     stop = StopRequest(options.max_minutes)
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / checkpoints.STATE_FILE).exists() and not options.resume:
+    if (folder / run_folder.STATE_FILE).exists() and not options.resume:
         raise ConfigError(f"{folder} holds a run already: add --resume, or choose another --out")
     with process_group(options.device) as group, stop.listening():
         initial = None if options.resume else options.initial
@@ -195,6 +188,59 @@ def train(
             source, recipe.batch_size, group.rank, group.world_size, trainer.features
         ).between(run.done, recipe.steps, options.workers)
         return run.go(batches, validation, stop)
+
+
+class ValidationReport(NamedTuple):
+    """Figures over the held-out pairs.
+
+    Attributes:
+        hit_right: part of the pairs with their target whose peak is within a cell of it.
+        hit_wrong: the same with another pair's template, which should find nothing: high where the
+            model finds whatever stands out rather than what the template shows.
+        overlap_peak: mean overlap at the peak, over the pairs with their target.
+        score_right, score_wrong: mean peak of the score map.
+        roc_area: how well the score tells right templates from wrong ones and absent targets.
+    """
+
+    hit_right: float
+    hit_wrong: float
+    overlap_peak: float
+    score_right: float
+    score_wrong: float
+    roc_area: float
+
+    @property
+    def selection(self) -> float:
+        """What the best checkpoint is chosen by: tight boxes and a score that can be trusted."""
+        return self.overlap_peak + self.roc_area
+
+
+@torch.no_grad()
+def validate(model: network.TrainedNetwork, batches: Sequence[PairBatch]) -> ValidationReport:
+    """Run a network in evaluation mode over held-out batches, twice: right and wrong templates."""
+    right, wrong = [], []
+    for batch in batches:
+        right.append(_examine(model, batch))
+        rolled = roll_templates(batch, 1.0, torch.Generator().manual_seed(0))
+        wrong.append(_examine(model, rolled))
+    present = torch.cat([batch.present for batch in batches])
+    hits, overlaps, scores = (torch.cat(parts) for parts in zip(*right, strict=True))
+    wrong_hits, _, wrong_scores = (torch.cat(parts) for parts in zip(*wrong, strict=True))
+    negatives = torch.cat([wrong_scores, scores[~present]])
+    return ValidationReport(
+        hit_right=float(hits[present].float().mean()),
+        hit_wrong=float(wrong_hits[present].float().mean()),
+        overlap_peak=float(overlaps[present].mean()),
+        score_right=float(scores[present].mean()),
+        score_wrong=float(wrong_scores.mean()),
+        roc_area=roc_area(scores[present], negatives),
+    )
+
+
+def roc_area(positives: Tensor, negatives: Tensor) -> float:
+    """Chance that a positive scores above a negative, ties counting half; ``(N,)`` and ``(M,)``."""
+    difference = positives[:, None] - negatives[None, :]
+    return float(((difference > 0).double() + 0.5 * (difference == 0).double()).mean())
 
 
 class _Run:
@@ -210,7 +256,7 @@ class _Run:
     def load(self) -> None:
         """Take over the folder's state."""
         t = self.trainer
-        progress = checkpoints.load_state(
+        progress = run_folder.load_state(
             self.folder, self.recipe, t.network, t.ema, t.optimizer, t.scaler
         )
         self.done, self.best = int(progress["done"]), progress["best"]
@@ -219,9 +265,9 @@ class _Run:
         """Write the state and the averaged model."""
         t = self.trainer
         progress = {"done": self.done, "best": self.best}
-        latest = self.folder / checkpoints.LATEST_FILE
-        checkpoints.save_average(latest, self.recipe, t.ema, TrackerConfig(), self.done)
-        checkpoints.save_state(
+        latest = self.folder / run_folder.LATEST_FILE
+        run_folder.save_average(latest, self.recipe, t.ema, TrackerConfig(), self.done)
+        run_folder.save_state(
             self.folder, self.recipe, t.network, t.ema, t.optimizer, t.scaler, progress
         )
 
@@ -233,9 +279,9 @@ class _Run:
             return self.done
         held_out = trainer.held_out(validation) if self.writes else []
         figures: list[dict[str, Tensor]] = []
-        board = open_board(self.folder) if self.writes else None
-        record = Record(self.folder, "training", self.done, board)
-        checks = Record(self.folder, "validation", self.done + 1, board)
+        board = run_folder.open_board(self.folder) if self.writes else None
+        record = run_folder.RunLog(self.folder, "training", self.done, board)
+        checks = run_folder.RunLog(self.folder, "validation", self.done + 1, board)
         batch: PairBatch | None = first
         bar = tqdm(
             total=recipe.steps,
@@ -263,21 +309,31 @@ class _Run:
                 batch = None if last else next(batches)
         return self.done
 
-    def _validate(self, held_out: list[PairBatch], checks: Record) -> ValidationReport:
+    def _validate(self, held_out: list[PairBatch], checks: run_folder.RunLog) -> ValidationReport:
         report = validate(self.trainer.ema.average, held_out)
         checks.add(self.done, report._asdict())
         checks.flush()
         _LOG.info("step %d: %s", self.done, report)
         if report.selection > self.best:
             self.best = report.selection
-            path = self.folder / checkpoints.BEST_FILE
-            checkpoints.save_average(
-                path, self.recipe, self.trainer.ema, TrackerConfig(), self.done
-            )
+            path = self.folder / run_folder.BEST_FILE
+            run_folder.save_average(path, self.recipe, self.trainer.ema, TrackerConfig(), self.done)
         return report
 
 
-def _write(record: Record, first: int, figures: list[dict[str, Tensor]]) -> str:
+def _examine(model: network.TrainedNetwork, batch: PairBatch) -> tuple[Tensor, Tensor, Tensor]:
+    maps = model(batch)
+    score = maps.score[:, 0]
+    top = score.flatten(1).max(dim=1)
+    boxes = losses.cxcywh_to_xyxy(losses.boxes_at(maps, top.indices[:, None])[:, 0])
+    overlap, _ = losses.overlap_and_giou(
+        boxes, losses.cxcywh_to_xyxy(batch.search_boxes_cxcywh_norm)
+    )
+    hits = losses.peak_is_near(score, batch.search_boxes_cxcywh_norm)
+    return hits.cpu(), overlap.cpu(), top.values.cpu()
+
+
+def _write(record: run_folder.RunLog, first: int, figures: list[dict[str, Tensor]]) -> str:
     """Write the rows of some steps; returns what the progress bar shows."""
     names = list(figures[0])
     rows = torch.stack([torch.stack([row[n].float().cpu() for n in names]) for row in figures])

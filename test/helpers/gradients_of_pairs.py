@@ -14,9 +14,8 @@ from litetrack_ros.config import ModelConfig
 from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.pairs.sampling import PairSampling, TrackingPairs
 from litetrack_ros.training.batches import StepBatches
-from litetrack_ros.training.losses import LossWeights
+from litetrack_ros.training.losses import LossWeights, peak_losses
 from litetrack_ros.training.network import TrainedNetwork
-from litetrack_ros.training.peak_losses import peak_losses
 from litetrack_ros.training.processes import process_group
 
 CONFIG = ModelConfig(

@@ -1,14 +1,18 @@
-"""The files of a run: the state to resume from, and the averaged model, complete at any time."""
+"""A run's folder: the state to resume from, the averaged model, and the figures.
 
-from __future__ import annotations
+State and models are complete at any time; the figures go to CSV files, and to TensorBoard where it
+is installed.
+"""
 
 import dataclasses
+import importlib.util
 import json
+import logging
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from torch.optim import Optimizer
@@ -16,15 +20,16 @@ from torch.optim import Optimizer
 from litetrack_ros import __version__
 from litetrack_ros.config import TrackerConfig, to_json
 from litetrack_ros.errors import ConfigError, WeightsError
-from litetrack_ros.files import replacing
+from litetrack_ros.files import replacing, write_text
 from litetrack_ros.model.checkpoint import save_weights
-from litetrack_ros.training.ema import Ema
 from litetrack_ros.training.network import TrainedNetwork
 from litetrack_ros.training.recipe import Recipe
+from litetrack_ros.training.schedule import Ema
 
 STATE_FILE = "state.pt"
 LATEST_FILE = "latest.safetensors"
 BEST_FILE = "best.safetensors"
+_LOG = logging.getLogger(__name__)
 
 
 def save_state(
@@ -103,8 +108,73 @@ def save_average(
     save_weights(path, ema.average.model, tracker_config, extra)
 
 
+class RunLog:
+    """One table of a run, ``NAME.csv``, one row a step; a resumed run goes on with it.
+
+    The file is opened with the first row, so that processes which never write one leave it alone.
+
+    Args:
+        folder: the run's folder.
+        name: of the table.
+        start: first step to be written; later rows of an interrupted run are dropped.
+        board: TensorBoard's writer, or None.
+    """
+
+    def __init__(self, folder: Path, name: str, start: int, board: Any) -> None:
+        self.path = folder / f"{name}.csv"
+        self._name, self._start, self._board = name, start, board
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> "RunLog":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Write the figures of a step; the names are the same in every call."""
+        if self._file is None:
+            kept = _lines_before(self.path, self._start) or [",".join(["step", *values])]
+            write_text(self.path, "".join(f"{line}\n" for line in kept))
+            self._file = self.path.open("a", encoding="utf-8")
+        row = [str(step), *(f"{value:.6g}" for value in values.values())]
+        self._file.write(",".join(row) + "\n")
+        if self._board is not None:
+            for key, value in values.items():
+                self._board.add_scalar(f"{self._name}/{key}", value, step)
+
+    def flush(self) -> None:
+        """Make everything written so far visible on disk."""
+        if self._file is not None:
+            self._file.flush()
+
+
+def open_board(folder: Path) -> Any:
+    """TensorBoard's writer for a run, or None where TensorBoard is not installed."""
+    if importlib.util.find_spec("tensorboard") is None:
+        _LOG.info("tensorboard is not installed: the figures go to CSV files only")
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder / "tensorboard"))
+
+
 def _same_recipe(written: str, recipe: Recipe) -> bool:
     """Whether a state's recipe is this one; keys that came later had their default then."""
     now, then = json.loads(to_json(recipe)), json.loads(written)
     defaults = {f.name: f.default for f in dataclasses.fields(recipe)}
     return bool({**{k: defaults[k] for k in now if k not in then}, **then} == now)
+
+
+def _lines_before(path: Path, start: int) -> list[str]:
+    """The header and the complete rows of earlier steps; empty where there is no table yet."""
+    if not path.is_file():
+        return []
+    header, *rows = path.read_text(encoding="utf-8").splitlines() or [""]
+    kept = []
+    for row in rows:
+        step = row.partition(",")[0]
+        if row.count(",") == header.count(",") and step.isdigit() and int(step) < start:
+            kept.append(row)
+    return [header, *kept] if header else []
