@@ -4,8 +4,6 @@ Encoder layers work on all targets' tokens as one matrix ``(B * N, C)``, so that
 is one Gemm with its bias; attention alone sees ``(B, heads, N, C / heads)``.
 """
 
-from __future__ import annotations
-
 from typing import Literal, cast
 
 import numpy as np

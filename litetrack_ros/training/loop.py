@@ -1,13 +1,9 @@
-"""The training loop: for a CPU, one GPU, or several processes under `torchrun`.
-
-The model to keep is chosen by validation: held-out pairs with the right template, and a wrong one.
-"""
+"""The training loop: for a CPU, one GPU, or several processes under `torchrun`."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,6 +21,7 @@ from litetrack_ros.training.init_from import load_pretrained_stem
 from litetrack_ros.training.processes import ProcessGroup, StopRequest, process_group
 from litetrack_ros.training.recipe import Recipe
 from litetrack_ros.training.schedule import Ema, rate_factor
+from litetrack_ros.training.validation import validate
 
 # The score map starts near 0.1, as in CenterNet: few cells hold a target, and from 0.5 the first
 # hundreds of steps would go into saying so.
@@ -190,59 +187,6 @@ def train(
         return run.go(batches, validation, stop)
 
 
-class ValidationReport(NamedTuple):
-    """Figures over the held-out pairs.
-
-    Attributes:
-        hit_right: part of the pairs with their target whose peak is within a cell of it.
-        hit_wrong: the same with another pair's template, which should find nothing: high where the
-            model finds whatever stands out rather than what the template shows.
-        overlap_peak: mean overlap at the peak, over the pairs with their target.
-        score_right, score_wrong: mean peak of the score map.
-        roc_area: how well the score tells right templates from wrong ones and absent targets.
-    """
-
-    hit_right: float
-    hit_wrong: float
-    overlap_peak: float
-    score_right: float
-    score_wrong: float
-    roc_area: float
-
-    @property
-    def selection(self) -> float:
-        """What the best checkpoint is chosen by: tight boxes and a score that can be trusted."""
-        return self.overlap_peak + self.roc_area
-
-
-@torch.no_grad()
-def validate(model: network.TrainedNetwork, batches: Sequence[PairBatch]) -> ValidationReport:
-    """Run a network in evaluation mode over held-out batches, twice: right and wrong templates."""
-    right, wrong = [], []
-    for batch in batches:
-        right.append(_examine(model, batch))
-        rolled = roll_templates(batch, 1.0, torch.Generator().manual_seed(0))
-        wrong.append(_examine(model, rolled))
-    present = torch.cat([batch.present for batch in batches])
-    hits, overlaps, scores = (torch.cat(parts) for parts in zip(*right, strict=True))
-    wrong_hits, _, wrong_scores = (torch.cat(parts) for parts in zip(*wrong, strict=True))
-    negatives = torch.cat([wrong_scores, scores[~present]])
-    return ValidationReport(
-        hit_right=float(hits[present].float().mean()),
-        hit_wrong=float(wrong_hits[present].float().mean()),
-        overlap_peak=float(overlaps[present].mean()),
-        score_right=float(scores[present].mean()),
-        score_wrong=float(wrong_scores.mean()),
-        roc_area=roc_area(scores[present], negatives),
-    )
-
-
-def roc_area(positives: Tensor, negatives: Tensor) -> float:
-    """Chance that a positive scores above a negative, ties counting half; ``(N,)`` and ``(M,)``."""
-    difference = positives[:, None] - negatives[None, :]
-    return float(((difference > 0).double() + 0.5 * (difference == 0).double()).mean())
-
-
 class _Run:
     """The loop and its files; only the first process writes."""
 
@@ -309,7 +253,7 @@ class _Run:
                 batch = None if last else next(batches)
         return self.done
 
-    def _validate(self, held_out: list[PairBatch], checks: run_folder.RunLog) -> ValidationReport:
+    def _validate(self, held_out: list[PairBatch], checks: run_folder.RunLog) -> None:
         report = validate(self.trainer.ema.average, held_out)
         checks.add(self.done, report._asdict())
         checks.flush()
@@ -318,19 +262,6 @@ class _Run:
             self.best = report.selection
             path = self.folder / run_folder.BEST_FILE
             run_folder.save_average(path, self.recipe, self.trainer.ema, TrackerConfig(), self.done)
-        return report
-
-
-def _examine(model: network.TrainedNetwork, batch: PairBatch) -> tuple[Tensor, Tensor, Tensor]:
-    maps = model(batch)
-    score = maps.score[:, 0]
-    top = score.flatten(1).max(dim=1)
-    boxes = losses.cxcywh_to_xyxy(losses.boxes_at(maps, top.indices[:, None])[:, 0])
-    overlap, _ = losses.overlap_and_giou(
-        boxes, losses.cxcywh_to_xyxy(batch.search_boxes_cxcywh_norm)
-    )
-    hits = losses.peak_is_near(score, batch.search_boxes_cxcywh_norm)
-    return hits.cpu(), overlap.cpu(), top.values.cpu()
 
 
 def _write(record: run_folder.RunLog, first: int, figures: list[dict[str, Tensor]]) -> str:

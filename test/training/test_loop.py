@@ -1,5 +1,3 @@
-"""A run: its files, its numbers, how it stops and goes on, and what it is validated by."""
-
 import csv
 import dataclasses
 import os
@@ -12,10 +10,8 @@ import torch
 
 from litetrack_ros.errors import ConfigError, WeightsError
 from litetrack_ros.model.checkpoint import load_weights
-from litetrack_ros.model.litetrack import LiteTrack
-from litetrack_ros.training.batches import PairBatch, PairSource, StepBatches
-from litetrack_ros.training.loop import RunOptions, Trainer, roc_area, train, validate
-from litetrack_ros.training.network import TrainedNetwork
+from litetrack_ros.training.batches import PairBatch, PairSource
+from litetrack_ros.training.loop import RunOptions, Trainer, train
 from litetrack_ros.training.recipe import Recipe
 
 
@@ -175,23 +171,3 @@ def test_a_missing_or_damaged_state_is_named(
         (tmp_path / "state.pt").write_bytes(content)
     with pytest.raises(WeightsError, match=r"state\.pt"):
         _train(tiny_recipe, squares, tmp_path, resume=True)
-
-
-@pytest.mark.parametrize(
-    ("positives", "negatives", "area"),
-    [([0.9, 0.8], [0.1, 0.2], 1.0), ([0.1], [0.9], 0.0), ([0.5], [0.5, 0.1], 0.75)],
-)
-def test_roc_area(positives: list[float], negatives: list[float], area: float) -> None:
-    assert roc_area(torch.tensor(positives), torch.tensor(negatives)) == area
-
-
-def test_an_untrained_network_knows_nothing(squares: PairSource, tiny_recipe: Recipe) -> None:
-    torch.manual_seed(0)
-    network = TrainedNetwork(LiteTrack(tiny_recipe.model_config()), freeze_stem=False).eval()
-    batches = StepBatches(squares, 8)
-    report = validate(network, [batches[k] for k in range(4)])
-    assert all(0 <= value <= 1 for value in report)
-    assert report.overlap_peak < 0.4
-    # All templates of this source are alike, so that a wrong one changes nothing.
-    assert report.hit_right == report.hit_wrong
-    assert abs(report.roc_area - 0.5) < 0.25

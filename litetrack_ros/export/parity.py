@@ -1,7 +1,5 @@
 """Does an exported model say what PyTorch says?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

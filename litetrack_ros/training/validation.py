@@ -1,0 +1,79 @@
+"""What a model is chosen by: held-out pairs, with the right template and with a wrong one."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from litetrack_ros.training.batches import PairBatch, roll_templates
+from litetrack_ros.training.losses import (
+    boxes_at,
+    cxcywh_to_xyxy,
+    overlap_and_giou,
+    peak_is_near,
+)
+from litetrack_ros.training.network import TrainedNetwork
+
+
+class ValidationReport(NamedTuple):
+    """Figures over the held-out pairs.
+
+    Attributes:
+        hit_right: part of the pairs with their target whose peak is within a cell of it.
+        hit_wrong: the same with another pair's template, which should find nothing: high where the
+            model finds whatever stands out rather than what the template shows.
+        overlap_peak: mean overlap at the peak, over the pairs with their target.
+        score_right, score_wrong: mean peak of the score map.
+        roc_area: how well the score tells right templates from wrong ones and absent targets.
+    """
+
+    hit_right: float
+    hit_wrong: float
+    overlap_peak: float
+    score_right: float
+    score_wrong: float
+    roc_area: float
+
+    @property
+    def selection(self) -> float:
+        """What the best checkpoint is chosen by: tight boxes and a score that can be trusted."""
+        return self.overlap_peak + self.roc_area
+
+
+@torch.no_grad()
+def validate(network: TrainedNetwork, batches: Sequence[PairBatch]) -> ValidationReport:
+    """Run a network in evaluation mode over held-out batches, twice: right and wrong templates."""
+    right, wrong = [], []
+    for batch in batches:
+        right.append(_examine(network, batch))
+        rolled = roll_templates(batch, 1.0, torch.Generator().manual_seed(0))
+        wrong.append(_examine(network, rolled))
+    present = torch.cat([batch.present for batch in batches])
+    hits, overlaps, scores = (torch.cat(parts) for parts in zip(*right, strict=True))
+    wrong_hits, _, wrong_scores = (torch.cat(parts) for parts in zip(*wrong, strict=True))
+    negatives = torch.cat([wrong_scores, scores[~present]])
+    return ValidationReport(
+        hit_right=float(hits[present].float().mean()),
+        hit_wrong=float(wrong_hits[present].float().mean()),
+        overlap_peak=float(overlaps[present].mean()),
+        score_right=float(scores[present].mean()),
+        score_wrong=float(wrong_scores.mean()),
+        roc_area=roc_area(scores[present], negatives),
+    )
+
+
+def roc_area(positives: Tensor, negatives: Tensor) -> float:
+    """Chance that a positive scores above a negative, ties counting half; ``(N,)`` and ``(M,)``."""
+    difference = positives[:, None] - negatives[None, :]
+    return float(((difference > 0).double() + 0.5 * (difference == 0).double()).mean())
+
+
+def _examine(network: TrainedNetwork, batch: PairBatch) -> tuple[Tensor, Tensor, Tensor]:
+    maps = network(batch)
+    score = maps.score[:, 0]
+    top = score.flatten(1).max(dim=1)
+    boxes = cxcywh_to_xyxy(boxes_at(maps, top.indices[:, None])[:, 0])
+    overlap, _ = overlap_and_giou(boxes, cxcywh_to_xyxy(batch.search_boxes_cxcywh_norm))
+    hits = peak_is_near(score, batch.search_boxes_cxcywh_norm)
+    return hits.cpu(), overlap.cpu(), top.values.cpu()
