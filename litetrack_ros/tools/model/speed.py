@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import litetrack_ros.speed.timing as timing
 from litetrack_ros import machine
 from litetrack_ros.backends.onnx_files import PRECISIONS, model_name
 from litetrack_ros.config import DEFAULT_MODEL, ModelChoice
@@ -20,9 +21,7 @@ from litetrack_ros.files import write_text
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.report.tables import format_table, write_json
-from litetrack_ros.speed import timing
 from litetrack_ros.speed.authors import measure_authors, variants_of
-from litetrack_ros.speed.timing import Subject
 from litetrack_ros.tools.arguments import Progress, add_json_argument
 
 OPENCV = "opencv"
@@ -106,7 +105,7 @@ def run(request: Request) -> int:
     return 0
 
 
-def _prepare(request: Request, folder: Path) -> list[Subject]:
+def _prepare(request: Request, folder: Path) -> list[timing.Subject]:
     """Load everything; what cannot be had here is named and left out."""
     image, boxes = timing.make_scene(*request.size)
     subjects = list(_others(request, image, boxes[0]))
@@ -139,7 +138,7 @@ def _choices(request: Request, folder: Path) -> Iterator[tuple[str, ModelChoice]
         yield label, ModelChoice(model, backend, device, precision, threads=request.threads)
 
 
-def _others(request: Request, image: Uint8Image, box: FloatArray) -> Iterator[Subject]:
+def _others(request: Request, image: Uint8Image, box: FloatArray) -> Iterator[timing.Subject]:
     for folder in (Path(name) for name in request.against if name != OPENCV):
         if request.threads:
             require("torch").set_num_threads(request.threads)
@@ -155,7 +154,7 @@ def _others(request: Request, image: Uint8Image, box: FloatArray) -> Iterator[Su
 
 
 def _measure(
-    request: Request, subjects: list[Subject]
+    request: Request, subjects: list[timing.Subject]
 ) -> tuple[list[list[str]], list[dict[str, Any]]]:
     from litetrack_ros.replay.durations import summarise_durations
 
@@ -198,7 +197,7 @@ def _measure(
     return rows, figures
 
 
-def _memory_row(subject: Subject) -> list[str]:
+def _memory_row(subject: timing.Subject) -> list[str]:
     memory = "-" if math.isnan(subject.peak_memory_mb) else f"{subject.peak_memory_mb:.0f}"
     return [subject.name, f"{subject.load_s:.2f}", memory]
 
