@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader, Dataset
 from litetrack_ros.datasets.catalogue import locate_set, open_set
 from litetrack_ros.opencv import cv2
 from litetrack_ros.pairs.pair import Pair
-from litetrack_ros.pairs.sampling import PairSampling, TrackingPairs, shared_sets
+from litetrack_ros.pairs.pair_recipe import PairSampling, shared_sets
+from litetrack_ros.pairs.sampling import TrackingPairs
 from litetrack_ros.pairs.synthetic import SyntheticPairs
 from litetrack_ros.training.recipe import Recipe
 

@@ -12,7 +12,8 @@ from litetrack_ros.config import ModelConfig, TrackerConfig
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.model.checkpoint import save_weights
 from litetrack_ros.model.litetrack import LiteTrack
-from litetrack_ros.pairs.sampling import PairSampling, TrackingPairs
+from litetrack_ros.pairs.pair_recipe import PairSampling
+from litetrack_ros.pairs.sampling import TrackingPairs
 from litetrack_ros.training.batches import PairBatch, PairSource, StepBatches, collate
 from litetrack_ros.training.loop import Trainer
 from litetrack_ros.training.losses import boxes_at
