@@ -6,11 +6,14 @@ YAML in ``config/models/`` holds the keys in which it differs from the defaults.
 """
 
 import dataclasses
+import difflib
 import json
+import math
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 
 import yaml
 
@@ -186,8 +189,36 @@ class ModelChoice:
 DEFAULT_CHOICE = ModelChoice()
 
 
+class Limits(NamedTuple):
+    """The lowest and the highest number that a setting may be, both included."""
+
+    low: float
+    high: float = math.inf
+
+
+Share = Annotated[float, Limits(0.0, 1.0)]
+Spread = Annotated[float, Limits(0.0)]  # a standard deviation, a strength or another width
+Span = Annotated[tuple[float, float], Limits(-math.inf)]  # from the first number to the second
+PositiveSpan = Annotated[tuple[float, float], Limits(1e-6)]
+CountSpan = Annotated[tuple[int, int], Limits(0)]
+
+
+@dataclass(frozen=True)
+class LimitedNumbers:
+    """Settings whose types hold their limits: :data:`Share`, :data:`Spread`, :data:`Span` ..."""
+
+    def __post_init__(self) -> None:
+        for key, wanted in typing.get_type_hints(type(self), include_extras=True).items():
+            for low, high in getattr(wanted, "__metadata__", ()):
+                value = getattr(self, key)
+                numbers = value if isinstance(value, tuple) else (value,)
+                rule = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+                _check(self, key, low <= min(numbers) and max(numbers) <= high, rule)
+                _check(self, key, list(numbers) == sorted(numbers), "in rising order")
+
+
 def from_mapping(kind: type[Config], values: Mapping[str, Any], origin: str) -> Config:
-    """Build a configuration from a mapping; absent keys keep their defaults.
+    """Build a configuration from a mapping, nested where it is; absent keys keep their defaults.
 
     Args:
         kind: the dataclass to build.
@@ -197,12 +228,13 @@ def from_mapping(kind: type[Config], values: Mapping[str, Any], origin: str) -> 
     Raises:
         ConfigError: an unknown key, a value of the wrong type or out of range.
     """
-    types = get_type_hints(kind)
+    types = typing.get_type_hints(kind)
     fields = {f.name: types[f.name] for f in dataclasses.fields(kind)}
     converted: dict[str, Any] = {}
     for key, value in values.items():
         if key not in fields:
-            raise ConfigError(f"{origin}: unknown key '{key}'; known are {', '.join(fields)}")
+            [closest] = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)
+            raise ConfigError(f"{origin}: unknown key '{key}'; the closest is '{closest}'")
         converted[key] = _convert_value(value, fields[key], f"{origin}: {key}")
     try:
         return kind(**converted)
@@ -262,7 +294,18 @@ def from_json(kind: type[Config], text: str, origin: str) -> Config:
 
 
 def _convert_value(value: Any, wanted: Any, where: str) -> Any:
-    choices = get_args(wanted)
+    choices = typing.get_args(wanted)
+    if type(None) in choices:  # a part that may be left out
+        return None if value is None else _convert_value(value, choices[0], where)
+    if isinstance(wanted, type) and dataclasses.is_dataclass(wanted):
+        if isinstance(value, Mapping):
+            return from_mapping(wanted, value, where)
+        raise ConfigError(f"{where} is {value!r}, but must hold 'key: value' lines")
+    if typing.get_origin(wanted) is tuple:
+        kinds = choices[:1] * len(value) if choices[-1] is ... else choices
+        if isinstance(value, list | tuple) and len(value) == len(kinds) > 0:
+            return tuple(_convert_value(v, k, where) for v, k in zip(value, kinds, strict=True))
+        raise ConfigError(f"{where} is {value!r}, but must be a list of {len(kinds)} numbers")
     if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if choices:
@@ -275,12 +318,12 @@ def _convert_value(value: Any, wanted: Any, where: str) -> Any:
 
 
 def _check_choices(config: ModelConfig) -> None:
-    for key, wanted in get_type_hints(type(config)).items():
-        choices = get_args(wanted)
+    for key, wanted in typing.get_type_hints(type(config)).items():
+        choices = typing.get_args(wanted)
         if choices:
             _check(config, key, getattr(config, key) in choices, "one of " + ", ".join(choices))
 
 
-def _check(config: ModelConfig | TrackerConfig, key: str, holds: bool, rule: str) -> None:
+def _check(config: "DataclassInstance", key: str, holds: bool, rule: str) -> None:
     if not holds:
         raise ConfigError(f"{key} is {getattr(config, key)!r}, but must be {rule}")

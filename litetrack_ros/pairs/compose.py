@@ -10,8 +10,16 @@ from litetrack_ros.crop import CropRegion, extract_crop
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.opencv import cv2
-from litetrack_ros.pairs.degradation import Look, apply_look, motion_blur, soften, tone_table
+from litetrack_ros.pairs.degradation import (
+    LEAST_MOTION_PX,
+    Look,
+    apply_look,
+    motion_blur,
+    soften,
+    tone_table,
+)
 from litetrack_ros.pairs.materials import Materials, Sprite
+from litetrack_ros.pairs.pair_recipe import DistractorRecipe, ObjectRecipe, PairRecipe
 from litetrack_ros.pairs.poses import (
     Placement,
     Pose,
@@ -26,7 +34,11 @@ from litetrack_ros.pairs.sprites import draw_sprite, draw_twin
 
 Rng = np.random.Generator
 
-_HIDDEN_PART = 0.35  # of the target, that a distractor may cover
+_SPARE_PX = 3.0  # drawn around a layer ...
+_SPARE_FEATHERS = 2.0  # ... and so many widths of its soft edge
+_HALVED_BELOW = 0.55  # a picture is halved while its scale is at most this ...
+_LEAST_SIDE_PX = 8  # ... and its short side at least this
+_TRIES = 4  # to place a distractor or an occluder
 
 
 class Layer(NamedTuple):
@@ -106,7 +118,7 @@ def draw_window(
 
 def _paste(canvas: Uint8Image, layer: Layer, x0: int, y0: int) -> None:
     """Blend a layer into a window of the frame whose corner is (x0, y0)."""
-    reach = 3.0 + 2.0 * layer.feather_px + 0.5 * layer.motion_px[0]
+    reach = _SPARE_PX + _SPARE_FEATHERS * layer.feather_px + 0.5 * layer.motion_px[0]
     bounds = _drawn_bounds(layer) - (x0, y0, x0, y0)
     left, top = (max(0, int(v - reach)) for v in bounds[:2])
     right = min(canvas.shape[1], int(bounds[2] + reach) + 1)
@@ -120,7 +132,7 @@ def _paste(canvas: Uint8Image, layer: Layer, x0: int, y0: int) -> None:
     rgba = np.asarray(
         cv2.remap(source, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT), dtype=np.uint8
     )
-    if layer.motion_px[0] >= 2.0:
+    if layer.motion_px[0] >= LEAST_MOTION_PX:
         rgba = motion_blur(rgba, *layer.motion_px)
     rgb, alpha = np.ascontiguousarray(rgba[..., :3]), rgba[..., 3]
     if layer.tones is not None:
@@ -147,7 +159,7 @@ def _shrink(
     """Halve a picture while it is shown at half its size or less, so that remap does not alias."""
     scale = placement.scale_at(point_xy)
     factor = 1
-    while scale * factor <= 0.55 and min(picture.shape[:2]) >= 8 * factor:
+    while scale * factor <= _HALVED_BELOW and min(picture.shape[:2]) >= _LEAST_SIDE_PX * factor:
         factor *= 2
     if factor == 1:
         return picture, placement
@@ -164,35 +176,38 @@ def _shrink(
     return np.asarray(small), Placement(placement.matrix @ zoom(*ratio), bend)
 
 
-def draw_layer(rng: Rng, sprite: Sprite, pose: Pose, center: FloatArray, size_px: float) -> Layer:
+def draw_layer(
+    rng: Rng, recipe: ObjectRecipe, sprite: Sprite, pose: Pose, center: FloatArray, size_px: float
+) -> Layer:
     """An object in a frame, with its own light, edge and motion."""
     placement = place(sprite.outline_xy, pose, (float(center[0]), float(center[1])), size_px)
     u = rng.random(3)
-    feather = float(rng.uniform(0.3, 0.9)) if u[0] < 0.7 else 0.0
-    motion = (
-        (float(rng.uniform(2.0, 2.0 + 0.15 * size_px)), float(rng.uniform(0.0, math.pi)))
-        if u[1] < 0.12
-        else (0.0, 0.0)
-    )
+    feather = float(rng.uniform(*recipe.feather_px)) if u[0] < recipe.soft_share else 0.0
+    motion = (0.0, 0.0)
+    if u[1] < recipe.motion_share:
+        longest = recipe.motion_px + recipe.motion_reach * size_px
+        length = float(rng.uniform(recipe.motion_px, longest))
+        motion = (length, float(rng.uniform(0.0, math.pi)))
     return Layer(sprite, placement, None, feather, motion)
 
 
-def draw_tones(rng: Rng, strength: float) -> Uint8Image:
+def draw_tones(rng: Rng, recipe: ObjectRecipe, strength: float) -> Uint8Image:
     """A colour table for one object: brightness, tint and contrast vary with the strength."""
-    gain = np.exp(rng.normal(0.0, 0.3 * strength, 3) + rng.normal(0.0, strength))
+    gain = np.exp(rng.normal(0.0, recipe.tint * strength, 3) + rng.normal(0.0, strength))
     gamma = math.exp(rng.normal(0.0, strength))
     return tone_table((float(gain[0]), float(gain[1]), float(gain[2])), gamma, 0.0)
 
 
-def draw_distractor_count(rng: Rng, share: float) -> int:
-    """Two to four in this share of the calls, one in a tenth of the others."""
+def draw_distractor_count(rng: Rng, recipe: DistractorRecipe, share: float) -> int:
+    """Several in this share of the calls, now and then one in the others."""
     if rng.random() < share:
-        return int(rng.integers(2, 5))
-    return int(rng.random() < 0.1)
+        return int(rng.integers(recipe.count[0], recipe.count[1] + 1))
+    return int(rng.random() < recipe.single)
 
 
 def draw_distractors(
     rng: Rng,
+    recipe: PairRecipe,
     materials: Materials,
     region: CropRegion,
     target_xyxy: FloatArray | None,
@@ -205,53 +220,59 @@ def draw_distractors(
 
     Args:
         rng: the pair's generator.
+        recipe: how they look and lie.
         materials: the pool.
         region: where they go.
         target_xyxy: what the frame shows of the target, left mostly visible, or None.
         size_px: the target's size.
         count: how many are tried; one that would hide the target is left out.
-        twin_of: the target's picture and pose; 45 % of the distractors resemble it.
+        twin_of: the target's picture and pose, which a share of the distractors resembles.
         colours_show: see :func:`draw_twin`.
     """
+    how = recipe.distractor
     layers: list[Layer] = []
     hidden = 0.0
     for _ in range(count):
-        if twin_of is not None and rng.random() < 0.45:
-            sprite = draw_twin(rng, twin_of[0], materials, colours_show)
-            pose = vary_pose(rng, twin_of[1])
+        if twin_of is not None and rng.random() < how.twins:
+            sprite = draw_twin(rng, recipe.sprite, twin_of[0], materials, colours_show)
+            pose = vary_pose(rng, recipe.pose, twin_of[1])
         else:
-            sprite = draw_sprite(rng, materials)
-            pose = draw_pose(rng, rng.random() < 0.3)
-        size = size_px * math.exp(float(np.clip(rng.normal(0.0, 0.3), -0.8, 0.6)))
-        for _ in range(4):
+            sprite = draw_sprite(rng, recipe.sprite, materials)
+            pose = draw_pose(rng, recipe.pose, rng.random() < how.turned)
+        size = size_px * math.exp(float(np.clip(rng.normal(0.0, how.size), *how.size_limits)))
+        for _ in range(_TRIES):
             place_in_region = rng.random(2)
             center = place_in_region * region.side_px + (region.x0_px, region.y0_px)
-            layer = draw_layer(rng, sprite, pose, center, size)
+            layer = draw_layer(rng, recipe.object, sprite, pose, center, size)
             covers = 0.0 if target_xyxy is None else covered_part(target_xyxy, layer.bounds())
-            if hidden + covers < _HIDDEN_PART:
+            if hidden + covers < how.hidden_part:
                 hidden += covers
-                layers.append(layer._replace(tones=draw_tones(rng, 0.12)))
+                layers.append(layer._replace(tones=draw_tones(rng, recipe.object, how.tones)))
                 break
     return layers
 
 
 def draw_occluder(
     rng: Rng,
+    recipe: PairRecipe,
     materials: Materials,
     target_xyxy: FloatArray,
     size_px: float,
     others: Sequence[Layer],
 ) -> Layer | None:
-    """An object that covers a part of the target, with the others at most half of it."""
+    """An object that covers a part of the target, or None where none was found."""
+    how = recipe.occluder
     hidden = sum(covered_part(target_xyxy, other.bounds()) for other in others)
     middle = 0.5 * (target_xyxy[:2] + target_xyxy[2:])
     half = 0.5 * (target_xyxy[2:] - target_xyxy[:2])
-    sprite, pose = draw_sprite(rng, materials), draw_pose(rng, rng.random() < 0.5)
-    for _ in range(4):
+    sprite = draw_sprite(rng, recipe.sprite, materials)
+    pose = draw_pose(rng, recipe.pose, rng.random() < how.turned)
+    for _ in range(_TRIES):
         angle = rng.uniform(0.0, 2.0 * math.pi)
         direction = np.array([math.cos(angle), math.sin(angle)])
-        center = middle + direction * half * rng.uniform(0.5, 1.1)
-        layer = draw_layer(rng, sprite, pose, center, size_px * rng.uniform(0.35, 0.9))
-        if 0.08 < covered_part(target_xyxy, layer.bounds()) < 0.5 - hidden:
+        center = middle + direction * half * rng.uniform(*how.distance)
+        size = size_px * rng.uniform(*how.size)
+        layer = draw_layer(rng, recipe.object, sprite, pose, center, size)
+        if how.covers[0] < covered_part(target_xyxy, layer.bounds()) < how.covers[1] - hidden:
             return layer
     return None

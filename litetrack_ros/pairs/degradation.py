@@ -4,11 +4,13 @@ Applied after everything is in place, so that the target and its surroundings sh
 """
 
 import math
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from litetrack_ros.config import LimitedNumbers, Limits, Share, Span, Spread
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.opencv import cv2
 
@@ -17,6 +19,83 @@ Rng = np.random.Generator
 _LEVELS = np.linspace(0.0, 1.0, 256)
 _NOISE_SIGMA = 32.0
 _NOISE_SIDE_PX = 1024
+_COMMON_NOISE, _CHANNEL_NOISE = 0.8, 0.6  # parts of the noise; their squares add up to 1
+_NO_NOISE = 128  # of the bank's values
+_LINE_BITS = 4  # a line's ends are given in sixteenths of a pixel
+
+LEAST_MOTION_PX = 2.0  # a shorter motion blur does nothing
+_LEAST_BLUR_PX = 0.25  # a weaker defocus does nothing
+_LEAST_SIDE_PX = 4  # of a picture at its lowest resolution
+_LEAST_LOW_RES = 1.15  # a weaker loss of resolution does nothing
+
+
+@dataclass(frozen=True)
+class LaterLookRecipe(LimitedNumbers):
+    """How the look of another frame of the same video differs; what is not named stays.
+
+    Attributes:
+        cut: share of frames with a look of their own, as after a cut.
+        grey_kept: share of those that have colour if the first frame has.
+        strong_share, strong: share of frames whose light changes more; by this factor.
+        exposure, tint: spread of the log of the gain's change, in all channels and in each.
+        gamma: spread of the log of its change.
+        gradient_share: share with another gradient.
+        blur_share, blur_sigma_px: share with another defocus; its range.
+        motion_share: share with a motion blur, of the first frames' range.
+    """
+
+    cut: Share = 0.12
+    grey_kept: Share = 0.7
+    strong_share: Share = 0.15
+    strong: Spread = 3.0
+    exposure: Spread = 0.08
+    tint: Spread = 0.03
+    gamma: Spread = 0.08
+    gradient_share: Share = 0.2
+    blur_share: Share = 0.15
+    blur_sigma_px: Span = (0.3, 2.0)
+    motion_share: Share = 0.22
+
+
+@dataclass(frozen=True)
+class LookRecipe(LimitedNumbers):
+    """How cameras differ: shares of videos, and ranges or spreads.
+
+    Attributes:
+        exposure, tint: spread of the log of the gain, in all channels and in each.
+        gamma: spread of its log.
+        offset: spread, full scale is 1.
+        gradient_share, gradient: light that changes across the picture; spread, in powers of e.
+        blur_share, blur_sigma_px: defocus.
+        motion_share, motion_px: motion blur; its length.
+        low_res_share, low_res: pictures that were once smaller; by this factor.
+        noise_share: noise, of which ...
+        weak_noise_share, weak_noise, strong_noise: ... so much is weak; grey levels.
+        jpeg_share, jpeg_quality: compression.
+        grey: no colour.
+        later: how a later frame differs.
+    """
+
+    exposure: Spread = 0.12
+    tint: Spread = 0.05
+    gamma: Spread = 0.15
+    offset: Spread = 0.02
+    gradient_share: Share = 0.2
+    gradient: Spread = 0.35
+    blur_share: Share = 0.15
+    blur_sigma_px: Span = (0.4, 1.4)
+    motion_share: Share = 0.1
+    motion_px: Span = (2.0, 9.0)
+    low_res_share: Share = 0.12
+    low_res: Span = (1.3, 2.5)
+    noise_share: Share = 0.5
+    weak_noise_share: Share = 0.8
+    weak_noise: Span = (1.0, 4.0)
+    strong_noise: Span = (4.0, 14.0)
+    jpeg_share: Share = 0.4
+    jpeg_quality: Annotated[tuple[int, int], Limits(1, 100)] = (20, 79)
+    grey: Share = 0.12
+    later: LaterLookRecipe = field(default_factory=LaterLookRecipe)
 
 
 class Look(NamedTuple):
@@ -45,41 +124,56 @@ class Look(NamedTuple):
     grey: bool
 
 
-def draw_look(rng: Rng) -> Look:
+def draw_look(rng: Rng, recipe: LookRecipe) -> Look:
     """The look of a video: what is the same in all its frames, and of its first frame."""
-    tint = np.exp(rng.normal(0.0, 0.05, 3) + rng.normal(0.0, 0.12))
+    tint = np.exp(rng.normal(0.0, recipe.tint, 3) + rng.normal(0.0, recipe.exposure))
     u = rng.random(8)
+    gamma = math.exp(rng.normal(0.0, recipe.gamma))
+    offset = float(rng.normal(0.0, recipe.offset))
+    gradient = _gradient(rng, recipe) if u[0] < recipe.gradient_share else (0.0, 0.0)
+    blur = float(rng.uniform(*recipe.blur_sigma_px)) if u[1] < recipe.blur_share else 0.0
+    motion = _motion(rng, recipe) if u[2] < recipe.motion_share else (0.0, 0.0)
+    low_res = float(rng.uniform(*recipe.low_res)) if u[3] < recipe.low_res_share else 1.0
+    strength = recipe.weak_noise if u[4] < recipe.weak_noise_share else recipe.strong_noise
+    noise = float(rng.uniform(*strength)) if u[5] < recipe.noise_share else 0.0
+    lowest, highest = recipe.jpeg_quality
+    quality = int(rng.integers(lowest, highest + 1)) if u[6] < recipe.jpeg_share else 0
     return Look(
         gain=(float(tint[0]), float(tint[1]), float(tint[2])),
-        gamma=math.exp(rng.normal(0.0, 0.15)),
-        offset=float(rng.normal(0.0, 0.02)),
-        gradient=_gradient(rng) if u[0] < 0.2 else (0.0, 0.0),
-        blur_sigma_px=float(rng.uniform(0.4, 1.4)) if u[1] < 0.15 else 0.0,
-        motion_px=_motion(rng) if u[2] < 0.1 else (0.0, 0.0),
-        low_res=float(rng.uniform(1.3, 2.5)) if u[3] < 0.12 else 1.0,
-        noise=float(rng.uniform(1.0, 4.0) if u[4] < 0.8 else rng.uniform(4.0, 14.0))
-        if u[5] < 0.5
-        else 0.0,
-        jpeg_quality=int(rng.integers(20, 80)) if u[6] < 0.4 else 0,
-        grey=bool(u[7] < 0.12),
+        gamma=gamma,
+        offset=offset,
+        gradient=gradient,
+        blur_sigma_px=blur,
+        motion_px=motion,
+        low_res=low_res,
+        noise=noise,
+        jpeg_quality=quality,
+        grey=bool(u[7] < recipe.grey),
     )
 
 
-def draw_later_look(rng: Rng, look: Look) -> Look:
+def draw_later_look(rng: Rng, look: Look, recipe: LookRecipe) -> Look:
     """The look of another frame of the same video: other light and motion, now and then more."""
-    if rng.random() < 0.12:
-        later = draw_look(rng)
-        return later._replace(grey=look.grey if rng.random() < 0.7 else later.grey)
+    change = recipe.later
+    if rng.random() < change.cut:
+        later = draw_look(rng, recipe)
+        return later._replace(grey=look.grey if rng.random() < change.grey_kept else later.grey)
     u = rng.random(4)
-    strong = 3.0 if u[0] < 0.15 else 1.0
-    change = np.exp(rng.normal(0.0, 0.03 * strong, 3) + rng.normal(0.0, 0.08 * strong))
-    gain = np.asarray(look.gain) * change
+    strong = change.strong if u[0] < change.strong_share else 1.0
+    tint = rng.normal(0.0, change.tint * strong, 3)
+    gain = np.asarray(look.gain) * np.exp(tint + rng.normal(0.0, change.exposure * strong))
+    gamma = look.gamma * math.exp(rng.normal(0.0, change.gamma * strong))
+    gradient = _gradient(rng, recipe) if u[1] < change.gradient_share else look.gradient
+    blur = look.blur_sigma_px
+    if u[2] < change.blur_share:
+        blur = float(rng.uniform(*change.blur_sigma_px))
+    motion = _motion(rng, recipe) if u[3] < change.motion_share else (0.0, 0.0)
     return look._replace(
         gain=(float(gain[0]), float(gain[1]), float(gain[2])),
-        gamma=look.gamma * math.exp(rng.normal(0.0, 0.08 * strong)),
-        gradient=_gradient(rng) if u[1] < 0.2 else look.gradient,
-        blur_sigma_px=float(rng.uniform(0.3, 2.0)) if u[2] < 0.15 else look.blur_sigma_px,
-        motion_px=_motion(rng) if u[3] < 0.22 else (0.0, 0.0),
+        gamma=gamma,
+        gradient=gradient,
+        blur_sigma_px=blur,
+        motion_px=motion,
     )
 
 
@@ -98,11 +192,11 @@ def apply_look(scene: Uint8Image, look: Look, rng: Rng) -> Uint8Image:
     if look.gradient != (0.0, 0.0):
         image = _light(image, look.gradient)
     image = np.asarray(cv2.LUT(image, _tone_table(look)))
-    if look.blur_sigma_px > 0.25:
+    if look.blur_sigma_px > _LEAST_BLUR_PX:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), look.blur_sigma_px))
-    if look.motion_px[0] >= 2.0:
+    if look.motion_px[0] >= LEAST_MOTION_PX:
         image = motion_blur(image, *look.motion_px)
-    if look.low_res > 1.15:
+    if look.low_res > _LEAST_LOW_RES:
         image = _lower_resolution(image, look.low_res)
     if look.noise > 0.0:
         image = _add_noise(image, look.noise, rng)
@@ -121,8 +215,11 @@ def motion_blur(image: Uint8Image, length_px: float, angle_rad: float) -> Uint8I
     side = 2 * half + 1
     kernel = np.zeros((side, side), dtype=np.float32)
     dx, dy = (0.5 * length_px * f(angle_rad) for f in (math.cos, math.sin))
-    ends = [(round(16 * (half + sign * dx)), round(16 * (half + sign * dy))) for sign in (-1, 1)]
-    cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_AA, 4)
+    unit = 2**_LINE_BITS
+    ends = [
+        (round(unit * (half + sign * dx)), round(unit * (half + sign * dy))) for sign in (-1, 1)
+    ]
+    cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_AA, _LINE_BITS)
     return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT))
 
 
@@ -136,13 +233,13 @@ def _tone_table(look: Look) -> Uint8Image:
     return tone_table(look.gain, look.gamma, look.offset)
 
 
-def _gradient(rng: Rng) -> tuple[float, float]:
-    gx, gy = rng.normal(0.0, 0.35, 2)
+def _gradient(rng: Rng, recipe: LookRecipe) -> tuple[float, float]:
+    gx, gy = rng.normal(0.0, recipe.gradient, 2)
     return float(gx), float(gy)
 
 
-def _motion(rng: Rng) -> tuple[float, float]:
-    return float(rng.uniform(2.0, 9.0)), float(rng.uniform(0.0, math.pi))
+def _motion(rng: Rng, recipe: LookRecipe) -> tuple[float, float]:
+    return float(rng.uniform(*recipe.motion_px)), float(rng.uniform(0.0, math.pi))
 
 
 def _light(image: Uint8Image, gradient: tuple[float, float]) -> Uint8Image:
@@ -155,18 +252,21 @@ def _light(image: Uint8Image, gradient: tuple[float, float]) -> Uint8Image:
 
 def _lower_resolution(image: Uint8Image, factor: float) -> Uint8Image:
     height, width = image.shape[:2]
-    small = (max(4, round(width / factor)), max(4, round(height / factor)))
+    small = (
+        max(_LEAST_SIDE_PX, round(width / factor)),
+        max(_LEAST_SIDE_PX, round(height / factor)),
+    )
     reduced = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(reduced, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 @lru_cache(maxsize=1)
 def _noise_bank() -> Uint8Image:
-    """Gaussian noise around 128, a piece of which is scaled to any strength."""
+    """Gaussian noise around :data:`_NO_NOISE`, a piece of which is scaled to any strength."""
     rng = np.random.default_rng(0)
     shape = (_NOISE_SIDE_PX, _NOISE_SIDE_PX, 3)
-    shared = rng.normal(0.0, 0.8, (*shape[:2], 1)) + rng.normal(0.0, 0.6, shape)
-    return np.clip(128.5 + _NOISE_SIGMA * shared, 0, 255).astype(np.uint8)
+    noise = rng.normal(0.0, _COMMON_NOISE, (*shape[:2], 1)) + rng.normal(0.0, _CHANNEL_NOISE, shape)
+    return np.clip(_NO_NOISE + 0.5 + _NOISE_SIGMA * noise, 0, 255).astype(np.uint8)
 
 
 def _add_noise(image: Uint8Image, sigma: float, rng: Rng) -> Uint8Image:
@@ -178,4 +278,4 @@ def _add_noise(image: Uint8Image, sigma: float, rng: Rng) -> Uint8Image:
     x = int(rng.integers(bank.shape[1] - width + 1))
     amount = sigma / _NOISE_SIGMA
     piece = bank[y : y + height, x : x + width]
-    return np.asarray(cv2.addWeighted(image, 1.0, piece, amount, -128.0 * amount))
+    return np.asarray(cv2.addWeighted(image, 1.0, piece, amount, -_NO_NOISE * amount))

@@ -1,7 +1,8 @@
 """The sequences that models are chosen on: made ones, and real clips kept out of training.
 
-In a made one an object moves through a scene, frame by frame. Unlike pairs these are tracked in closed loop, so that drift, growth and lost targets show. Each is a
-function of a seed and an index; the index also picks what happens in it.
+In a made one an object moves through a scene, frame by frame. Unlike pairs these are tracked in
+closed loop, so that drift, growth and lost targets show. Each is a function of a seed and an index;
+the index also picks what happens in it.
 """
 
 import math
@@ -20,11 +21,13 @@ from litetrack_ros.media.writers import write_image
 from litetrack_ros.pairs.compose import Composition, Layer, draw_window
 from litetrack_ros.pairs.degradation import Look, draw_look
 from litetrack_ros.pairs.materials import Materials, Sprite
+from litetrack_ros.pairs.pair_recipe import PairRecipe
 from litetrack_ros.pairs.poses import (
     Placement,
     Pose,
     clip_xyxy_to_xywh,
     covered_part,
+    draw_log,
     draw_pose,
     place,
     rotation,
@@ -38,10 +41,44 @@ PerFrame = npt.NDArray[np.float64]
 
 EVENTS = ("plain", "grows", "leaves", "covered", "twin", "shaky", "acting", "surroundings")
 
+# Looks, poses and sprites are those of the pairs, by the default recipe: models of every recipe are
+# to be compared on the same sequences.
+_RECIPE = PairRecipe()
 _FRAME_SIZES = ((320, 240), (400, 300), (480, 270), (352, 288))
+_FRAMES = (60, 100)  # both included
 _VISIBLE_PART = 0.3  # of the target, below which it counts as absent
 _COVERED_PART = 0.75  # of the target, above which it counts as absent
+
+# A smooth way: three sines of these periods, over the way's own, each varied by a factor.
+_WAVE_PERIODS, _WAVE_STRENGTHS = (1.0, 1.7, 3.1), (0.5, 0.7, 0.9)
+_WAVE_VARIATION = (0.8, 1.3)
+
+# The camera; periods are in frames.
 _BACKGROUND_SPARE = 1.3  # how much larger than the frame the photo is shown
+_SHAKY = 4.0  # times as much, in the event of that name
+_CAMERA_WAY, _CAMERA_PERIOD = 0.5, 35.0  # of what the photo is larger
+_CAMERA_TURN, _CAMERA_ZOOM, _CAMERA_TURN_PERIOD = 0.03, 0.08, 50.0  # radians; log
+_LIGHT, _LIGHT_PERIOD = 0.1, 60.0  # log of the gain
+_SHUTTER = 0.4  # of the way from frame to frame that is blurred
+
+# Objects.
+_SIZES = (0.11, 0.3)  # of the frame's short side
+_LEAST_SIZE_PX, _LARGEST_SIZE = 14.0, 0.5  # px; of the frame's short side
+_BREATH, _BREATH_PERIOD = 0.18, 45.0  # log of the size
+_ROOM = 0.6  # of its size, that an object stays away from the border
+_WAY, _WAY_PERIODS, _WAY_STRETCH = 0.7, (35.0, 120.0), (1, 1.2)  # of the room; along x and y
+_JERKS = 0.02  # of the size, from frame to frame
+_SWAY, _SWAY_PERIOD = 0.12, 35.0  # radians, and log stretch
+_FEATHER_PX = 0.5
+
+# Events.
+_GROWTH = (0.7, 1.1)  # log of the size from the first frame to the last
+_LEAVES_AT, _LEAVES_FOR = 0.35, 0.4  # of the frames
+_STAY = 2.2  # the way out and back is a sine of this height, cut off at 1: a stay outside
+_OUTSIDE = 2.4  # largest sizes beyond the border
+_OTHERS = (1, 4)  # distractors, both included
+_OTHERS_SIZE = 0.2  # spread of the log of their size over the target's
+_COVER_SIZE, _COVER_SPEED = 2.2, (0.12, 0.25)  # target sizes; target sizes a frame
 
 
 class Actor(NamedTuple):
@@ -72,7 +109,7 @@ class Actor(NamedTuple):
         )
         x, y = self.center_xy[index]
         placement = place(sprite.outline_xy, pose, (float(x), float(y)), float(self.size_px[index]))
-        return Layer(sprite, placement, feather_px=0.5)
+        return Layer(sprite, placement, feather_px=_FEATHER_PX)
 
 
 class SyntheticVideo:
@@ -95,13 +132,13 @@ class SyntheticVideo:
         self.name = f"made_{index:02d}_{event}"
         rng = np.random.default_rng([seed, index])
         self._noise_seed = (seed, index, 1)
-        self._frames = int(rng.integers(60, 101))
+        self._frames = int(rng.integers(_FRAMES[0], _FRAMES[1] + 1))
         self.width, self.height = _FRAME_SIZES[int(rng.integers(len(_FRAME_SIZES)))]
-        self._shaking = 4.0 if event == "shaky" else 1.0
+        self._shaking = _SHAKY if event == "shaky" else 1.0
         self._background = materials.photos[int(rng.integers(len(materials.photos)))].rgb
         self._camera = self._draw_camera(rng)
-        self._look = draw_look(rng)._replace(motion_px=(0.0, 0.0))
-        self._light = 0.1 * _wave(rng, self._frames, 60.0)
+        self._look = draw_look(rng, _RECIPE.look)._replace(motion_px=(0.0, 0.0))
+        self._light = _LIGHT * _wave(rng, self._frames, _LIGHT_PERIOD)
         self._target = self._draw_target(rng, materials, event)
         self._others = self._draw_others(rng, materials, event)
         self._cover = self._draw_cover(rng, materials) if event == "covered" else None
@@ -131,7 +168,7 @@ class SyntheticVideo:
         light = math.exp(float(self._light[index]))
         red, green, blue = self._look.gain
         motion = self._camera[index][:2, 2] - self._camera[max(0, index - 1)][:2, 2]
-        blur = (0.4 * float(np.hypot(*motion)), math.atan2(motion[1], motion[0]))
+        blur = (_SHUTTER * float(np.hypot(*motion)), math.atan2(motion[1], motion[0]))
         return self._look._replace(gain=(red * light, green * light, blue * light), motion_px=blur)
 
     def _draw_camera(self, rng: Rng) -> list[PerFrame]:
@@ -139,9 +176,10 @@ class SyntheticVideo:
         height, width = self._background.shape[:2]
         scale = _BACKGROUND_SPARE * max(self.width / width, self.height / height)
         n, spare = self._frames, 0.5 * (_BACKGROUND_SPARE - 1.0)
-        x, y = (self._shaking * _wave(rng, n, 35.0) for _ in range(2))
-        turn, zoom_log = 0.03 * _wave(rng, n, 50.0), 0.08 * _wave(rng, n, 50.0)
-        x, y = (np.clip(v, -1.0, 1.0) for v in (0.5 * x, 0.5 * y))
+        x, y = (self._shaking * _wave(rng, n, _CAMERA_PERIOD) for _ in range(2))
+        turn = _CAMERA_TURN * _wave(rng, n, _CAMERA_TURN_PERIOD)
+        zoom_log = _CAMERA_ZOOM * _wave(rng, n, _CAMERA_TURN_PERIOD)
+        x, y = (np.clip(_CAMERA_WAY * v, -1.0, 1.0) for v in (x, y))
         return [
             shift(self.width * (0.5 + spare * x[k]), self.height * (0.5 + spare * y[k]))
             @ rotation(turn[k])
@@ -152,7 +190,7 @@ class SyntheticVideo:
 
     def _draw_target(self, rng: Rng, materials: Materials, event: str) -> Actor:
         n = self._frames
-        sprites = [draw_sprite(rng, materials)]
+        sprites = [draw_sprite(rng, _RECIPE.sprite, materials)]
         if event == "acting" and materials.clips:
             clip = materials.clips[int(rng.integers(len(materials.clips)))]
             sprites = [clip.sprite(int(k)) for k in clip.shown]
@@ -161,10 +199,10 @@ class SyntheticVideo:
             pool = materials.outlined_photos
             photo = pool[int(rng.integers(len(pool)))]
             assert photo.object_mask is not None
-            sprites = [with_surroundings(rng, photo.rgb, photo.object_mask)]
+            sprites = [with_surroundings(rng, _RECIPE.sprite, photo.rgb, photo.object_mask)]
         actor = self._draw_actor(rng, sprites)
         if event == "grows":
-            growth = rng.choice([-1.0, 1.0]) * rng.uniform(0.7, 1.1)
+            growth = rng.choice([-1.0, 1.0]) * rng.uniform(*_GROWTH)
             actor = actor._replace(
                 size_px=self._limit_size(actor.size_px * np.exp(growth * np.linspace(-0.5, 0.5, n)))
             )
@@ -174,38 +212,40 @@ class SyntheticVideo:
 
     def _draw_actor(self, rng: Rng, sprites: list[Sprite]) -> Actor:
         n, short = self._frames, min(self.width, self.height)
-        size = short * math.exp(rng.uniform(math.log(0.11), math.log(0.3)))
-        sizes = self._limit_size(size * np.exp(0.18 * _wave(rng, n, 45.0)))
-        room = 0.5 - 0.6 * sizes.max() / np.array([self.width, self.height])
-        period = math.exp(rng.uniform(math.log(35.0), math.log(120.0)))
-        ways = [np.clip(0.7 * _wave(rng, n, stretch * period), -1.0, 1.0) for stretch in (1, 1.2)]
-        jerks = 0.02 * self._shaking * rng.normal(0.0, 1.0, (n, 2)) * sizes[:, None]
+        size = short * draw_log(rng, _SIZES)
+        sizes = self._limit_size(size * np.exp(_BREATH * _wave(rng, n, _BREATH_PERIOD)))
+        room = 0.5 - _ROOM * sizes.max() / np.array([self.width, self.height])
+        period = draw_log(rng, _WAY_PERIODS)
+        ways = [
+            np.clip(_WAY * _wave(rng, n, stretch * period), -1.0, 1.0) for stretch in _WAY_STRETCH
+        ]
+        jerks = _JERKS * self._shaking * rng.normal(0.0, 1.0, (n, 2)) * sizes[:, None]
         center = (0.5 + room * np.stack(ways, axis=1)) * (self.width, self.height) + jerks
         return Actor(
             sprites,
-            draw_pose(rng, any_angle=False),
+            draw_pose(rng, _RECIPE.pose, any_angle=False),
             center,
             sizes,
-            0.12 * _wave(rng, n, 35.0),
-            0.12 * _wave(rng, n, 35.0),
+            _SWAY * _wave(rng, n, _SWAY_PERIOD),
+            _SWAY * _wave(rng, n, _SWAY_PERIOD),
         )
 
     def _limit_size(self, size_px: PerFrame) -> PerFrame:
-        return np.clip(size_px, 14.0, 0.5 * min(self.width, self.height))
+        return np.clip(size_px, _LEAST_SIZE_PX, _LARGEST_SIZE * min(self.width, self.height))
 
     def _lead_out(self, rng: Rng, actor: Actor) -> PerFrame:
         """The actor's way with a walk over the nearest border and back in the middle of it."""
         n = self._frames
-        start, length = int(0.35 * n), int(0.4 * n)
+        start, length = int(_LEAVES_AT * n), int(_LEAVES_FOR * n)
         away = np.zeros(n)
         # Out, a stay outside, and back: the flat top is where the target is absent.
         away[start : start + length] = np.clip(
-            2.2 * np.sin(np.linspace(0.0, math.pi, length)), 0.0, 1.0
+            _STAY * np.sin(np.linspace(0.0, math.pi, length)), 0.0, 1.0
         )
         axis = int(rng.integers(2))
         middle = actor.center_xy[start + length // 2, axis]
         limit = (self.width, self.height)[axis]
-        reach = 1.2 * float(actor.size_px.max()) * 2.0
+        reach = _OUTSIDE * float(actor.size_px.max())
         outside = -reach if middle < limit / 2 else limit + reach
         center = actor.center_xy.copy()
         center[:, axis] += away * (outside - center[:, axis])
@@ -214,13 +254,14 @@ class SyntheticVideo:
     def _draw_others(self, rng: Rng, materials: Materials, event: str) -> list[Actor]:
         """Distractors; the last one of ``twin`` crosses the target's way in the middle."""
         actors = []
-        for _ in range(int(rng.integers(1, 5))):
-            size = self._target.size_px * math.exp(rng.normal(0.0, 0.2))
-            sprite = draw_sprite(rng, materials)
+        for _ in range(int(rng.integers(_OTHERS[0], _OTHERS[1] + 1))):
+            size = self._target.size_px * math.exp(rng.normal(0.0, _OTHERS_SIZE))
+            sprite = draw_sprite(rng, _RECIPE.sprite, materials)
             if sprite is not self._target.sprites[0]:  # two of the same could not be told apart
                 actors.append(self._draw_actor(rng, [sprite])._replace(size_px=size))
         if event == "twin":
-            twin = draw_twin(rng, self._target.sprites[0], materials, not self._look.grey)
+            first = self._target.sprites[0]
+            twin = draw_twin(rng, _RECIPE.sprite, first, materials, not self._look.grey)
             mirrored = np.array([self.width, 0.0]) + self._target.center_xy * (-1.0, 1.0)
             actor = self._draw_actor(rng, [twin])
             actors.append(
@@ -234,11 +275,11 @@ class SyntheticVideo:
         """Something large that passes before the target in the middle of the video."""
         n, size = self._frames, self._target.size_px
         angle = rng.uniform(0.0, 2.0 * math.pi)
-        away = rng.uniform(0.12, 0.25) * (np.arange(n) - n // 2) * size  # target sizes a frame
+        away = rng.uniform(*_COVER_SPEED) * (np.arange(n) - n // 2) * size
         direction = np.array([math.cos(angle), math.sin(angle)])
         center = self._target.center_xy + away[:, None] * direction
-        actor = self._draw_actor(rng, [draw_sprite(rng, materials)])
-        return actor._replace(center_xy=center, size_px=2.2 * size)
+        actor = self._draw_actor(rng, [draw_sprite(rng, _RECIPE.sprite, materials)])
+        return actor._replace(center_xy=center, size_px=_COVER_SIZE * size)
 
     def _box(self, index: int) -> FloatArray:
         bounds = self._target.layer(index).bounds()
@@ -254,9 +295,9 @@ class SyntheticVideo:
 def _wave(rng: Rng, frames: int, period: float) -> PerFrame:
     """A smooth random way around 0, of about unit strength: three sines of random phase."""
     time = np.arange(frames)[:, None]
-    periods = period * np.array([1.0, 1.7, 3.1]) * rng.uniform(0.8, 1.3, 3)
+    periods = period * np.array(_WAVE_PERIODS) * rng.uniform(*_WAVE_VARIATION, 3)
     phases = rng.uniform(0.0, 2.0 * math.pi, 3)
-    strengths = np.array([0.5, 0.7, 0.9])
+    strengths = np.array(_WAVE_STRENGTHS)
     return np.asarray((strengths * np.sin(2.0 * math.pi * time / periods + phases)).sum(axis=1))
 
 

@@ -15,7 +15,7 @@ import itertools
 import math
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,9 +29,12 @@ from litetrack_ros.images import Uint8Image, to_bgr8
 from litetrack_ros.media.sources import open_source
 from litetrack_ros.media.writers import write_image
 from litetrack_ros.opencv import cv2
+from litetrack_ros.pairs.materials import Photo
 
 MAX_FRAMES = 2000  # of a video, all held in memory
 _GRAB_CUT_SEED = 0
+_GRAB_CUT_MODEL = (1, 65)  # the size that it asks for
+_HALF_LEVEL = 127
 
 # What moves in a video.
 _BACKGROUND_FRAMES = 48
@@ -186,7 +189,7 @@ def find_object(rgb: Uint8Image) -> Uint8Image | None:
         return None
     soft = cv2.resize(mask * 255, (width, height), interpolation=cv2.INTER_CUBIC)
     smooth = cv2.GaussianBlur(soft, (0, 0), _OUTLINE_SMOOTHING_PX)
-    return np.where(smooth > 127, 255, 0).astype(np.uint8)
+    return np.where(smooth > _HALF_LEVEL, 255, 0).astype(np.uint8)
 
 
 def _grab_cut_middle(rgb: Uint8Image) -> Uint8Image:
@@ -240,6 +243,33 @@ def _colour_contrast(rgb: Uint8Image) -> npt.NDArray[np.float32]:
     for axis in (0, 1):
         total += np.abs(np.roll(lab, -2, axis) - np.roll(lab, 2, axis)).sum(axis=2)
     return total
+
+
+def write_object_masks(
+    photos: Sequence[Photo], folder: Path, photo_done: Callable[[], None]
+) -> int:
+    """Write the mask of every photo's main object that is clear, named like the photo.
+
+    Args:
+        photos: to look at.
+        folder: made if needed.
+        photo_done: called after each photo.
+
+    Returns:
+        How many were written.
+
+    Raises:
+        MediaError: a mask cannot be written.
+    """
+    make_folder(folder)
+    found = 0
+    for photo in photos:
+        mask = find_object(photo.rgb)
+        if mask is not None:
+            write_image(folder / f"{photo.name}.png", mask)
+            found += 1
+        photo_done()
+    return found
 
 
 def read_small(video: str, height_px: int, every: int = 1) -> tuple[list[Uint8Image], float]:
@@ -304,7 +334,7 @@ def write_clip(
 
 def _grab_cut(image: Uint8Image, labels: Uint8Image, iterations: int) -> Uint8Image:
     """What GrabCut takes for the object, 0 or 1; the labels are changed."""
-    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
+    background, foreground = np.zeros(_GRAB_CUT_MODEL), np.zeros(_GRAB_CUT_MODEL)
     cv2.setRNGSeed(_GRAB_CUT_SEED)  # its clusters start at random
     cv2.grabCut(
         image, labels, (0, 0, 1, 1), background, foreground, iterations, cv2.GC_INIT_WITH_MASK

@@ -31,6 +31,11 @@ HELD_OUT_CLIPS = ("davis_car-roundabout", "davis_goat", "davis_parkour")
 
 _HELD_OUT_ONE_IN = 16  # photos and cut-outs
 _PAD_PX = 2
+_HALF_LEVEL = 127  # of alpha and masks; what is above it belongs to the object
+_OWN_COLOUR_LEVEL = 32  # of alpha, above which a pixel's colour is kept
+_BLEED_CELLS_PX = (1 << 16, 12, 3)  # from the mean colour of the object to the nearest ones
+_LEAST_WEIGHT = 1e-3  # of known colours in a cell
+_LEAST_BOX_PX = 4  # sides of a mask's box in a clip
 
 
 class Sprite(NamedTuple):
@@ -149,7 +154,7 @@ def _read_materials(folders: tuple[Path, ...]) -> Materials:
             picture = _read_picture(path)
             if picture.ndim == 3 and picture.shape[2] == 4:
                 rgba = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA), dtype=np.uint8)
-                if (rgba[..., 3] > 127).any():
+                if (rgba[..., 3] > _HALF_LEVEL).any():
                     cutouts.append(Cutout(path.stem, make_sprite(bleed_colours(rgba))))
             elif picture.ndim == 2 and ((picture == 0) | (picture == 255)).all():
                 masks[path.stem] = picture
@@ -183,7 +188,7 @@ def make_sprite(rgba: Uint8Image) -> Sprite:
 
 def outline_of(alpha: Uint8Image) -> Points:
     """Points on the convex hull of the pixels above one half, ``(K, 2)`` float32."""
-    mask = alpha > 127
+    mask = alpha > _HALF_LEVEL
     rows = np.flatnonzero(mask.any(axis=1))
     first = mask[rows].argmax(axis=1)
     last = mask.shape[1] - mask[rows, ::-1].argmax(axis=1)
@@ -200,14 +205,16 @@ def bleed_colours(rgba: Uint8Image) -> Uint8Image:
     weight = rgba[..., 3:].astype(np.float32) / 255.0
     known = np.dstack([rgba[..., :3] * weight, weight])
     spread = np.zeros_like(known[..., :3])
-    for cell_px in (1 << 16, 12, 3):  # from the mean colour of the object to the nearest ones
+    for cell_px in _BLEED_CELLS_PX:
         cells = (max(1, width // cell_px), max(1, height // cell_px))
         coarse = cv2.resize(known, cells, interpolation=cv2.INTER_AREA)
         mean = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
         near = mean[..., 3:]
-        spread = np.where(near > 1e-3, mean[..., :3] / np.maximum(near, 1e-3), spread)
+        mean_colour = mean[..., :3] / np.maximum(near, _LEAST_WEIGHT)
+        spread = np.where(near > _LEAST_WEIGHT, mean_colour, spread)
     out = rgba.copy()
-    out[..., :3] = np.where(rgba[..., 3:] > 32, rgba[..., :3], spread.clip(0, 255))
+    own = rgba[..., 3:] > _OWN_COLOUR_LEVEL
+    out[..., :3] = np.where(own, rgba[..., :3], spread.clip(0, 255))
     return out
 
 
@@ -241,7 +248,7 @@ def _read_clip(folder: Path) -> Clip:
         mask = (picture if picture.ndim == 2 else picture[..., :3].max(axis=2)) > 0
         masks.append(mask.astype(np.uint8) * 255)
         x, y, w, h = cv2.boundingRect(masks[-1])
-        boxes.append((x, y, w, h) if w >= 4 and h >= 4 else (np.nan,) * 4)
+        boxes.append((x, y, w, h) if min(w, h) >= _LEAST_BOX_PX else (np.nan,) * 4)
     return Clip(folder.name, frames, masks, np.array(boxes, dtype=np.float64))
 
 

@@ -24,14 +24,15 @@ from litetrack_ros.pairs.compose import (
 from litetrack_ros.pairs.degradation import Look, draw_later_look, draw_look
 from litetrack_ros.pairs.materials import Clip, Materials, Points
 from litetrack_ros.pairs.pair import Pair, make_pair
-from litetrack_ros.pairs.pair_recipe import PairRecipe
+from litetrack_ros.pairs.pair_recipe import NaturalRecipe, PairRecipe
 from litetrack_ros.pairs.poses import (
     Placement,
     Pose,
     bend_of,
     bounds_xyxy,
+    draw_limited,
+    draw_log,
     draw_search_region,
-    draw_size,
     loosen,
     rotation,
     shift,
@@ -43,7 +44,10 @@ from litetrack_ros.pairs.poses import (
 Rng = np.random.Generator
 
 
-_WHOLE_OBJECTS = 0.2  # share of targets that are a photo's object, where masks are there
+_TARGET_TRIES = 5
+_CONTRAST_POINTS = 16  # along a region's size
+_OUTLINE_POINTS = 32
+_SHOT_TRIES = 4  # in the last one the camera does not move
 
 
 class _Shot(NamedTuple):
@@ -57,23 +61,26 @@ class _Shot(NamedTuple):
 
 def natural_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: PairRecipe) -> Pair:
     """A region of a photo in two frames; distractors and occluders are pasted as elsewhere."""
+    how = recipe.natural_pair
     outlined = materials.outlined_photos
-    pool = outlined if outlined and rng.random() < _WHOLE_OBJECTS else materials.photos
+    pool = outlined if outlined and rng.random() < how.whole_objects else materials.photos
     chosen = pool[int(rng.integers(len(pool)))]
     photo, outline = chosen.rgb, chosen.object_outline_xy
     # Mirrored margins would show a whole object twice.
     margin = 0.0
     if outline is None or pool is materials.photos:
-        outline = _draw_target(rng, photo)
-        margin = float(rng.uniform(0.2, 1.0)) if rng.random() < 0.75 else 0.0
+        outline = _draw_region(rng, how, photo)
+        margin = float(rng.uniform(*how.margin)) if rng.random() < how.margin_share else 0.0
     x1, y1, x2, y2 = bounds_xyxy(outline)
-    scale = min(1.5, draw_size(rng) / math.sqrt((x2 - x1) * (y2 - y1)))
-    first = _draw_shot(rng, photo, outline, scale, margin, 0.3)
-    later_scale = scale * math.exp(float(np.clip(rng.normal(0.0, 0.3), -0.8, 0.8)))
-    later = _draw_shot(rng, photo, outline, later_scale, margin, 1.0)
-    init_box = loosen(rng, first.box_xywh)
+    sizes = recipe.sizes
+    size = draw_log(rng, sizes.first_px)
+    scale = min(how.largest_zoom, size / math.sqrt((x2 - x1) * (y2 - y1)))
+    first = _draw_shot(rng, how, photo, outline, scale, margin, how.first_camera)
+    later_scale = scale * math.exp(draw_limited(rng, sizes.later, sizes.later_limit))
+    later = _draw_shot(rng, how, photo, outline, later_scale, margin, 1.0)
+    init_box = loosen(rng, recipe.boxes, first.box_xywh)
     template_region = CropRegion.around(init_box, config.template_factor, config.template_size)
-    search_region = draw_search_region(rng, later.box_xywh, config)
+    search_region = draw_search_region(rng, recipe.boxes, later.box_xywh, config)
 
     present = bool(rng.random() >= recipe.absent)
     later_photo, placement = photo, later.placement
@@ -84,14 +91,15 @@ def natural_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pa
         placement = Placement(placement.matrix @ zoom(sx, sy))
     size = math.sqrt(later.box_xywh[2] * later.box_xywh[3])
     target = xywh_to_xyxy(later.box_xywh)
-    count = draw_distractor_count(rng, 0.7 * recipe.distractors)
+    share = how.distractors * recipe.distractors
+    count = draw_distractor_count(rng, recipe.distractor, share)
     layers: list[Layer] = draw_distractors(
-        rng, materials, search_region, target if present else None, size, count, None
+        rng, recipe, materials, search_region, target if present else None, size, count, None
     )
     if present and rng.random() < recipe.occluders:
-        occluder = draw_occluder(rng, materials, target, size, layers)
+        occluder = draw_occluder(rng, recipe, materials, target, size, layers)
         layers += [] if occluder is None else [occluder]
-    look = draw_look(rng)
+    look = draw_look(rng, recipe.look)
     return make_pair(
         _crop(rng, photo, first, [], template_region, look),
         template_region,
@@ -102,44 +110,52 @@ def natural_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pa
             later._replace(placement=placement),
             layers,
             search_region,
-            draw_later_look(rng, look),
+            draw_later_look(rng, look, recipe.look),
         ),
         search_region,
         later.box_xywh if present else None,
     )
 
 
-def _draw_target(rng: Rng, photo: Uint8Image) -> Points:
+def _draw_region(rng: Rng, recipe: NaturalRecipe, photo: Uint8Image) -> Points:
     """Points around an ellipse or a rounded box somewhere in a photo where there is texture."""
     height, width = photo.shape[:2]
     short = min(height, width)
     best, best_contrast = np.zeros(4), -1.0
-    for _ in range(5):
-        size = short * math.exp(rng.uniform(math.log(0.1), math.log(0.33)))
-        aspect = math.exp(float(np.clip(rng.normal(0.0, 0.4), -1.0, 1.0)))
-        w, h = min(size * aspect, 0.9 * width), min(size / aspect, 0.9 * height)
+    for _ in range(_TARGET_TRIES):
+        size = short * draw_log(rng, recipe.size)
+        aspect = math.exp(draw_limited(rng, recipe.aspect, recipe.aspect_limit))
+        most = recipe.largest_side
+        w, h = min(size * aspect, most * width), min(size / aspect, most * height)
         x, y = rng.uniform(0.0, width - w), rng.uniform(0.0, height - h)
         inside = photo[int(y) : int(y + h) + 1, int(x) : int(x + w) + 1]
-        step = max(1, int(size) // 16)
+        step = max(1, int(size) // _CONTRAST_POINTS)
         contrast = float(inside[::step, ::step].std(axis=(0, 1)).mean())
         if contrast > best_contrast:
             best, best_contrast = np.array([x, y, w, h]), contrast
-        if contrast > 35.0:
+        if contrast > recipe.contrast:
             break
     x, y, w, h = best
-    angle = np.linspace(0.0, 2.0 * math.pi, 32, endpoint=False)
-    power = 2.0 / rng.choice([2.0, 4.0])
+    angle = np.linspace(0.0, 2.0 * math.pi, _OUTLINE_POINTS, endpoint=False)
+    power = 2.0 / rng.choice(recipe.ellipse_powers)
     unit = np.stack([np.sign(f(angle)) * np.abs(f(angle)) ** power for f in (np.cos, np.sin)], 1)
     return ((0.5 + 0.5 * unit) * (w, h) + (x, y)).astype(np.float32)
 
 
 def _draw_shot(
-    rng: Rng, photo: Uint8Image, outline: Points, scale: float, margin: float, strength: float
+    rng: Rng,
+    recipe: NaturalRecipe,
+    photo: Uint8Image,
+    outline: Points,
+    scale: float,
+    margin: float,
+    strength: float,
 ) -> _Shot:
     """A photo under a camera pose, in the rectangle that it fills or, mirrored, a larger one.
 
     Args:
         rng: the pair's generator.
+        recipe: how far the camera moves.
         photo: the scene.
         outline: the target in it.
         scale: frame pixels per photo pixel.
@@ -148,17 +164,18 @@ def _draw_shot(
     """
     height, width = photo.shape[:2]
     border = margin * scale * min(height, width)
-    for attempt in range(4):
-        amount = strength * (1.0 if attempt < 3 else 0.0)
+    for attempt in range(_SHOT_TRIES):
+        amount = strength * (1.0 if attempt < _SHOT_TRIES - 1 else 0.0)
         angle, stretch, tilt_x, tilt_y = rng.normal(0.0, 1.0, 4) * amount
-        bent = amount >= 1.0 and rng.random() < 0.4
-        bend = tuple(rng.normal(0.0, 0.012, 2)) if bent else (0.0, 0.0)
-        pose = Pose(0.0, 0.0, False, (0.0, 0.0), (*bend, *rng.uniform(-6, 6, 6)))
-        half = math.exp(0.06 * stretch)
+        bent = amount >= 1.0 and rng.random() < recipe.bend_share
+        bend = tuple(rng.normal(0.0, recipe.bend, 2)) if bent else (0.0, 0.0)
+        waves = rng.uniform(-recipe.bend_rad, recipe.bend_rad, 6)
+        pose = Pose(0.0, 0.0, False, (0.0, 0.0), (*bend, *waves))
+        half = math.exp(recipe.stretch * stretch)
         matrix = (
             zoom(scale, scale)
-            @ rotation(0.12 * angle)
-            @ tilt(0.08 * tilt_x / width, 0.08 * tilt_y / height)
+            @ rotation(recipe.angle * angle)
+            @ tilt(recipe.tilt * tilt_x / width, recipe.tilt * tilt_y / height)
             @ zoom(half, 1.0 / half)
             @ shift(-0.5 * width, -0.5 * height)
         )
@@ -198,25 +215,27 @@ def filmed_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pai
     absent = len(materials.clips) > 1 and rng.random() < recipe.absent
     others = [other for other in materials.clips if other is not clip]
     later_clip = others[int(rng.integers(len(others)))] if absent else clip
-    scale = float(np.exp(rng.uniform(np.log(0.35), 0.0)))
-    mirrored = bool(rng.random() < 0.5)
+    how = recipe.filmed_pair
+    scale = float(np.exp(rng.uniform(*np.log(how.scale))))
+    mirrored = bool(rng.random() < how.mirrored)
     first, box = _frame(clip, int(rng.choice(clip.shown)), scale, mirrored)
     later, later_box = _frame(later_clip, int(rng.choice(later_clip.shown)), scale, mirrored)
-    init_box = loosen(rng, box)
+    init_box = loosen(rng, recipe.boxes, box)
     template_region = CropRegion.around(init_box, config.template_factor, config.template_size)
-    search_region = draw_search_region(rng, later_box, config)
+    search_region = draw_search_region(rng, recipe.boxes, later_box, config)
     layers: list[Layer] = draw_distractors(
         rng,
+        recipe,
         materials,
         search_region,
         xywh_to_xyxy(later_box),
         float(np.sqrt(later_box[2] * later_box[3])),
-        draw_distractor_count(rng, 0.6 * recipe.distractors),
+        draw_distractor_count(rng, recipe.distractor, how.distractors * recipe.distractors),
         None,
     )
     # The clip has its own blur, noise and compression already.
-    look = draw_look(rng)._replace(low_res=1.0, blur_sigma_px=0.0)
-    later_look = draw_later_look(rng, look)
+    look = draw_look(rng, recipe.look)._replace(low_res=1.0, blur_sigma_px=0.0)
+    later_look = draw_later_look(rng, look, recipe.look)
     return make_pair(
         _draw(rng, first, scale, mirrored, [], look, template_region),
         template_region,

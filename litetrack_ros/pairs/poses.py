@@ -4,13 +4,13 @@ Coordinates are continuous: pixel i covers [i, i + 1] and has its centre at i + 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from litetrack_ros.config import ModelConfig
+from litetrack_ros.config import LimitedNumbers, ModelConfig, Share, Spread
 from litetrack_ros.crop import CropRegion
 from litetrack_ros.geometry import FloatArray, xyxy_to_xywh
 from litetrack_ros.pairs.materials import Points
@@ -21,6 +21,82 @@ FloatMap = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.floating]
 
 _VISIBLE_PART = 0.4  # of the target, for it to count as present
+_LEAST_SIDE_PX = 3.0  # of its box, for the same
+_REGION_TRIES = 6
+_MAX_LOG_STRETCH, _MAX_TILT = 1.0, 0.3  # of a pose, however it was drawn
+_NO_SIZE, _NO_AREA, _NO_TILT = 1e-3, 1e-9, 1e-12  # smaller numbers are not divided by
+
+
+@dataclass(frozen=True)
+class LaterPoseRecipe(LimitedNumbers):
+    """How the same object lies later.
+
+    Attributes:
+        strong_share, strong: share of objects that change more; by this factor.
+        angle: spread of its turn, radians.
+        stretch: spread of the change of its log stretch.
+        flipped: share that is seen from the other side.
+        tilt: spread of the change of its tilt.
+        bend_share, bend: share that bends; spread of the amplitude, over the size.
+    """
+
+    strong_share: Share = 0.2
+    strong: Spread = 2.5
+    angle: Spread = 0.16
+    stretch: Spread = 0.12
+    flipped: Share = 0.04
+    tilt: Spread = 0.08
+    bend_share: Share = 0.5
+    bend: Spread = 0.035
+
+
+@dataclass(frozen=True)
+class PoseRecipe(LimitedNumbers):
+    """How objects lie, see :class:`Pose`.
+
+    Attributes:
+        angle: spread of the angle of an upright object, radians.
+        stretch, stretch_limit: spread of the log stretch, and the most of it.
+        tilt: spread along x and y.
+        flipped: share that is mirrored.
+        bend_waves: of a bend, across the object, at most.
+        bend_limit: largest amplitude, over the size.
+        later: how the same object lies later.
+    """
+
+    angle: Spread = 0.15
+    stretch: Spread = 0.15
+    stretch_limit: Spread = 0.5
+    tilt: Spread = 0.06
+    flipped: Share = 0.5
+    bend_waves: Spread = 0.75
+    bend_limit: Spread = 0.12
+    later: LaterPoseRecipe = field(default_factory=LaterPoseRecipe)
+
+
+@dataclass(frozen=True)
+class BoxRecipe(LimitedNumbers):
+    """How the boxes that crops are cut around differ from the target's.
+
+    Attributes:
+        init_error, init_error_limit: of an init box: spread of its place, over the target's
+            sides, and of the log of its sides; the most of it.
+        jump_share: share of search regions that lie anywhere within reach.
+        shift: scale of the others' Laplace-distributed shift, in target sizes.
+        reach: largest shift, in target sizes.
+        size, size_limit: spread of the log of a search region's size, and the most of it.
+        aspect, aspect_limit: the same of its aspect ratio.
+    """
+
+    init_error: Spread = 0.025
+    init_error_limit: Spread = 0.08
+    jump_share: Share = 0.1
+    shift: Spread = 0.25
+    reach: Spread = 1.3
+    size: Spread = 0.22
+    size_limit: Spread = 0.6
+    aspect: Spread = 0.12
+    aspect_limit: Spread = 0.4
 
 
 class Bend(NamedTuple):
@@ -84,7 +160,7 @@ class Placement:
         u: Floats
         v: Floats
         u, v, w = (row[0] * x + (row[1] * y + row[2]) for row in inverse)
-        if abs(inverse[2, 0]) + abs(inverse[2, 1]) > 1e-12:
+        if abs(inverse[2, 0]) + abs(inverse[2, 1]) > _NO_TILT:
             u, v = u / w, v / w
         elif inverse[2, 2] != 1.0:
             u, v = u / inverse[2, 2], v / inverse[2, 2]
@@ -144,30 +220,41 @@ class Pose(NamedTuple):
     bend: tuple[float, ...]
 
 
-def draw_pose(rng: Rng, any_angle: bool) -> Pose:
+def draw_pose(rng: Rng, recipe: PoseRecipe, any_angle: bool) -> Pose:
     """The first pose of an object."""
-    angle = rng.uniform(-math.pi, math.pi) if any_angle else rng.normal(0.0, 0.15)
-    tilt_x, tilt_y = rng.normal(0.0, 0.06, 2)
+    angle = rng.uniform(-math.pi, math.pi) if any_angle else rng.normal(0.0, recipe.angle)
+    tilt_x, tilt_y = rng.normal(0.0, recipe.tilt, 2)
     return Pose(
         float(angle),
-        float(np.clip(rng.normal(0.0, 0.15), -0.5, 0.5)),
-        bool(rng.random() < 0.5),
+        draw_limited(rng, recipe.stretch, recipe.stretch_limit),
+        bool(rng.random() < recipe.flipped),
         (float(tilt_x), float(tilt_y)),
-        _bend(rng, 0.0),
+        _bend(rng, recipe, 0.0),
     )
 
 
-def vary_pose(rng: Rng, pose: Pose) -> Pose:
+def vary_pose(rng: Rng, recipe: PoseRecipe, pose: Pose) -> Pose:
     """The same object later: turned, foreshortened, bent."""
-    strong = 2.5 if rng.random() < 0.2 else 1.0
+    later = recipe.later
+    strong = later.strong if rng.random() < later.strong_share else 1.0
     turn, stretch, tilt_x, tilt_y = rng.normal(0.0, 1.0, 4) * strong
     return Pose(
-        pose.angle_rad + 0.16 * float(turn),
-        pose.log_stretch + 0.12 * float(stretch),
-        pose.flipped != bool(rng.random() < 0.04),
-        (pose.tilt[0] + 0.08 * float(tilt_x), pose.tilt[1] + 0.08 * float(tilt_y)),
-        _bend(rng, 0.035 * strong) if rng.random() < 0.5 else pose.bend,
+        pose.angle_rad + later.angle * float(turn),
+        pose.log_stretch + later.stretch * float(stretch),
+        pose.flipped != bool(rng.random() < later.flipped),
+        (pose.tilt[0] + later.tilt * float(tilt_x), pose.tilt[1] + later.tilt * float(tilt_y)),
+        _bend(rng, recipe, later.bend * strong) if rng.random() < later.bend_share else pose.bend,
     )
+
+
+def draw_limited(rng: Rng, spread: float, limit: float) -> float:
+    """A normal number around 0, cut off at a limit on both sides."""
+    return float(np.clip(rng.normal(0.0, spread), -limit, limit))
+
+
+def draw_log(rng: Rng, span: tuple[float, float]) -> float:
+    """A number whose logarithm is even between two ends."""
+    return math.exp(rng.uniform(math.log(span[0]), math.log(span[1])))
 
 
 def place(
@@ -182,9 +269,10 @@ def place(
         size_px: square root of that box's area.
     """
     x1, y1, x2, y2 = bounds_xyxy(outline_xy)
-    width, height = max(x2 - x1, 1e-3), max(y2 - y1, 1e-3)
-    half_stretch = math.exp(0.5 * float(np.clip(pose.log_stretch, -1.0, 1.0)))
-    limited = [float(np.clip(t, -0.3, 0.3)) for t in pose.tilt]
+    width, height = max(x2 - x1, _NO_SIZE), max(y2 - y1, _NO_SIZE)
+    log_stretch = float(np.clip(pose.log_stretch, -_MAX_LOG_STRETCH, _MAX_LOG_STRETCH))
+    half_stretch = math.exp(0.5 * log_stretch)
+    limited = [float(np.clip(t, -_MAX_TILT, _MAX_TILT)) for t in pose.tilt]
     matrix: Matrix = (
         rotation(pose.angle_rad)
         @ tilt(limited[0] / (0.5 * width), limited[1] / (0.5 * height))
@@ -209,43 +297,37 @@ def bend_of(pose: Pose, width_px: float, height_px: float) -> Bend | None:
     return Bend((ax * size, ay * size), frequency, (waves[4], waves[5]))
 
 
-def drift(rng: Rng, box_xywh: FloatArray) -> FloatArray:
-    """Where a tracker may have seen a target one frame before: shifted and of other size.
-
-    The shift is at most 1.3 times the target's size, heavy-tailed; the size varies by exp(N(0,
-    0.22)) and the aspect by exp(N(0, 0.12)).
-    """
+def drift(rng: Rng, recipe: BoxRecipe, box_xywh: FloatArray) -> FloatArray:
+    """Where a tracker may have seen a target one frame before: shifted and of other size."""
     x, y, w, h = box_xywh
     size = math.sqrt(w * h)
-    if rng.random() < 0.1:
-        offset = rng.uniform(-1.3, 1.3, 2)
+    if rng.random() < recipe.jump_share:
+        offset = rng.uniform(-recipe.reach, recipe.reach, 2)
     else:
-        offset = np.clip(rng.laplace(0.0, 0.25, 2), -1.3, 1.3)
-    scale = math.exp(float(np.clip(rng.normal(0.0, 0.22), -0.6, 0.6)))
-    aspect = math.exp(0.5 * float(np.clip(rng.normal(0.0, 0.12), -0.4, 0.4)))
+        offset = np.clip(rng.laplace(0.0, recipe.shift, 2), -recipe.reach, recipe.reach)
+    scale = math.exp(draw_limited(rng, recipe.size, recipe.size_limit))
+    aspect = math.exp(0.5 * draw_limited(rng, recipe.aspect, recipe.aspect_limit))
     new_w, new_h = w * scale * aspect, h * scale / aspect
     cx, cy = x + 0.5 * w + offset[0] * size * scale, y + 0.5 * h + offset[1] * size * scale
     return np.array([cx - 0.5 * new_w, cy - 0.5 * new_h, new_w, new_h])
 
 
-def loosen(rng: Rng, box_xywh: FloatArray) -> FloatArray:
+def loosen(rng: Rng, recipe: BoxRecipe, box_xywh: FloatArray) -> FloatArray:
     """An init box as a person or a detector draws it: a few per cent off."""
     x, y, w, h = box_xywh
-    dx, dy, dw, dh = np.clip(rng.normal(0.0, 0.025, 4), -0.08, 0.08)
+    limit = recipe.init_error_limit
+    dx, dy, dw, dh = np.clip(rng.normal(0.0, recipe.init_error, 4), -limit, limit)
     new_w, new_h = w * math.exp(dw), h * math.exp(dh)
     return np.array([x + 0.5 * (w - new_w) + dx * w, y + 0.5 * (h - new_h) + dy * h, new_w, new_h])
 
 
-def _bend(rng: Rng, strength: float) -> tuple[float, ...]:
+def _bend(rng: Rng, recipe: PoseRecipe, strength: float) -> tuple[float, ...]:
     amplitudes = rng.normal(0.0, strength, 2) if strength > 0 else np.zeros(2)
-    waves = rng.uniform(-1.5 * math.pi, 1.5 * math.pi, 4)
+    amplitudes = np.clip(amplitudes, -recipe.bend_limit, recipe.bend_limit)
+    reach = recipe.bend_waves * 2.0 * math.pi
+    waves = rng.uniform(-reach, reach, 4)
     phases = rng.uniform(0.0, 2.0 * math.pi, 2)
-    return tuple(float(v) for v in (*np.clip(amplitudes, -0.12, 0.12), *waves, *phases))
-
-
-def draw_size(rng: Rng) -> float:
-    """The size of a target in its frame, square root of its area in px: 16 to 90."""
-    return math.exp(rng.uniform(math.log(16.0), math.log(90.0)))
+    return tuple(float(v) for v in (*amplitudes, *waves, *phases))
 
 
 def clip_xyxy_to_xywh(bounds: FloatArray, width: int, height: int) -> FloatArray:
@@ -259,15 +341,18 @@ def covered_part(target_xyxy: FloatArray, other_xyxy: FloatArray) -> float:
     low = np.maximum(target_xyxy[:2], other_xyxy[:2])
     high = np.minimum(target_xyxy[2:], other_xyxy[2:])
     common = np.prod(np.maximum(high - low, 0.0))
-    return float(common / max(1e-9, float(np.prod(target_xyxy[2:] - target_xyxy[:2]))))
+    return float(common / max(_NO_AREA, float(np.prod(target_xyxy[2:] - target_xyxy[:2]))))
 
 
-def draw_search_region(rng: Rng, box_xywh: FloatArray, config: ModelConfig) -> CropRegion:
+def draw_search_region(
+    rng: Rng, recipe: BoxRecipe, box_xywh: FloatArray, config: ModelConfig
+) -> CropRegion:
     """A search region around where the target may have been, such that it still shows it."""
     x, y, w, h = box_xywh
     target = np.array([x, y, x + w, y + h])
-    for _ in range(6):
-        region = CropRegion.around(drift(rng, box_xywh), config.search_factor, config.search_size)
+    for _ in range(_REGION_TRIES):
+        around = drift(rng, recipe, box_xywh)
+        region = CropRegion.around(around, config.search_factor, config.search_size)
         end = (region.x0_px + region.side_px, region.y0_px + region.side_px)
         window = np.array([region.x0_px, region.y0_px, *end], dtype=np.float64)
         center = 0.5 * (target[:2] + target[2:])
@@ -281,6 +366,6 @@ def visible_box(bounds_xyxy: FloatArray, width: int, height: int) -> FloatArray 
     """A target's box in a frame, xywh, or None where the frame shows too little of it."""
     frame = np.array([0.0, 0.0, width, height])
     box = clip_xyxy_to_xywh(bounds_xyxy, width, height)
-    if covered_part(bounds_xyxy, frame) < _VISIBLE_PART or min(box[2:]) < 3.0:
+    if covered_part(bounds_xyxy, frame) < _VISIBLE_PART or min(box[2:]) < _LEAST_SIDE_PX:
         return None
     return box

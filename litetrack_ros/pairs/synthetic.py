@@ -26,14 +26,15 @@ from litetrack_ros.pairs.degradation import draw_later_look, draw_look
 from litetrack_ros.pairs.materials import HELD_OUT_CLIPS, Materials, Split, Sprite, read_materials
 from litetrack_ros.pairs.natural import filmed_pair, natural_pair
 from litetrack_ros.pairs.pair import Pair, make_pair
-from litetrack_ros.pairs.pair_recipe import PairRecipe
+from litetrack_ros.pairs.pair_recipe import PairRecipe, PastedRecipe
 from litetrack_ros.pairs.poses import (
     Placement,
     Pose,
     clip_xyxy_to_xywh,
+    draw_limited,
+    draw_log,
     draw_pose,
     draw_search_region,
-    draw_size,
     loosen,
     rotation,
     shift,
@@ -45,8 +46,8 @@ from litetrack_ros.pairs.sprites import draw_sprite, with_surroundings
 
 Rng = np.random.Generator
 
-_CLIP_OBJECTS = 0.15  # share of targets that are lifted from a clip, half with surroundings
-_PHOTO_OBJECTS = 0.2  # share of targets that are a photo's object with its surroundings
+_LEAST_FRAME_PX = 24
+_PLACE_TRIES = 6
 
 
 class _Target(NamedTuple):
@@ -78,31 +79,34 @@ class _View(NamedTuple):
 
 def pasted_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: PairRecipe) -> Pair:
     """An object in two frames, mostly of the same scene."""
-    first_sprite, later_sprite = _draw_target(rng, materials)
-    pose = draw_pose(rng, rng.random() < 0.25)
-    later_pose = vary_pose(rng, pose)
-    size = draw_size(rng)
-    later_size = size * math.exp(float(np.clip(rng.normal(0.0, 0.3), -0.8, 0.8)))
-    first = _draw_frame_with(rng, first_sprite, pose, size)
-    later = _draw_frame_with(rng, later_sprite, later_pose, later_size)
-    tones = draw_tones(rng, 0.2) if rng.random() < 0.5 else None
-    later_tones = draw_tones(rng, 0.1) if tones is None and rng.random() < 0.5 else tones
+    how, sizes = recipe.pasted_pair, recipe.sizes
+    first_sprite, later_sprite = _draw_target(rng, recipe, materials)
+    pose = draw_pose(rng, recipe.pose, rng.random() < how.turned)
+    later_pose = vary_pose(rng, recipe.pose, pose)
+    size = draw_log(rng, sizes.first_px)
+    later_size = size * math.exp(draw_limited(rng, sizes.later, sizes.later_limit))
+    first = _draw_frame_with(rng, recipe, first_sprite, pose, size)
+    later = _draw_frame_with(rng, recipe, later_sprite, later_pose, later_size)
+    tones = draw_tones(rng, recipe.object, how.tones) if rng.random() < how.toned else None
+    later_tones = tones
+    if tones is None and rng.random() < how.later_toned:
+        later_tones = draw_tones(rng, recipe.object, how.later_tones)
 
-    init_box = loosen(rng, first.box_xywh)
+    init_box = loosen(rng, recipe.boxes, first.box_xywh)
     template_region = CropRegion.around(init_box, config.template_factor, config.template_size)
-    search_region = draw_search_region(rng, later.box_xywh, config)
-    view = _draw_view(rng, materials, search_region.side_px)
-    later_view = _move_camera(rng, view, search_region.side_px)
+    search_region = draw_search_region(rng, recipe.boxes, later.box_xywh, config)
+    view = _draw_view(rng, how, materials, search_region.side_px)
+    later_view = _move_camera(rng, how, view, search_region.side_px)
     if rng.random() < recipe.new_scene:
-        view = _draw_view(rng, materials, search_region.side_px)
+        view = _draw_view(rng, how, materials, search_region.side_px)
 
     present = bool(rng.random() >= recipe.absent)
-    look = draw_look(rng)
-    later_look = draw_later_look(rng, look)
+    look = draw_look(rng, recipe.look)
+    later_look = draw_later_look(rng, look, recipe.look)
     others = _draw_others(
         rng,
-        materials,
         recipe,
+        materials,
         search_region,
         later.box_xywh if present else None,
         later_size,
@@ -110,14 +114,14 @@ def pasted_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pai
         colours_show=not later_look.grey and not look.grey,
     )
     shown = later._replace(layer=later.layer._replace(tones=later_tones)) if present else None
-    layers = _stack(rng, materials, recipe, others, shown, later_size)
+    layers = _stack(rng, recipe, materials, others, shown, later_size)
     template_frame = Composition(
         first.width,
         first.height,
         view.photo,
         view.placement(_center(template_region)),
         [
-            *_template_distractors(rng, materials, template_region, first, size, others),
+            *_template_distractors(rng, recipe, materials, template_region, first, size, others),
             first.layer._replace(tones=tones),
         ],
         look,
@@ -142,8 +146,8 @@ def pasted_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pai
 
 def _draw_others(
     rng: Rng,
-    materials: Materials,
     recipe: PairRecipe,
+    materials: Materials,
     region: CropRegion,
     box_xywh: FloatArray | None,
     size_px: float,
@@ -151,20 +155,21 @@ def _draw_others(
     colours_show: bool,
 ) -> list[Layer]:
     """The distractors of a search region; where the target is absent, often one even so."""
-    count = draw_distractor_count(rng, recipe.distractors)
+    how = recipe.pasted_pair
+    count = draw_distractor_count(rng, recipe.distractor, recipe.distractors)
     if box_xywh is None and count == 0:
-        count = int(rng.integers(0, 3))
+        count = int(rng.integers(how.absent_count[0], how.absent_count[1] + 1))
     target = None if box_xywh is None else xywh_to_xyxy(box_xywh)
-    twin = twin_of if rng.random() < 0.6 else None
+    twin = twin_of if rng.random() < how.twins else None
     return draw_distractors(
-        rng, materials, region, target, size_px, count, twin, colours_show=colours_show
+        rng, recipe, materials, region, target, size_px, count, twin, colours_show=colours_show
     )
 
 
 def _stack(
     rng: Rng,
-    materials: Materials,
     recipe: PairRecipe,
+    materials: Materials,
     others: list[Layer],
     target: _Target | None,
     size_px: float,
@@ -177,42 +182,46 @@ def _stack(
     occluder = None
     if rng.random() < recipe.occluders:
         box = xywh_to_xyxy(target.box_xywh)
-        occluder = draw_occluder(rng, materials, box, size_px, above)
+        occluder = draw_occluder(rng, recipe, materials, box, size_px, above)
     return [*others[:split], target.layer, *([] if occluder is None else [occluder]), *above]
 
 
-def _draw_target(rng: Rng, materials: Materials) -> tuple[Sprite, Sprite]:
+def _draw_target(rng: Rng, recipe: PairRecipe, materials: Materials) -> tuple[Sprite, Sprite]:
     """The same object twice; from a clip, in two frames of it."""
+    how = recipe.pasted_pair
     u = rng.random(2)
-    if materials.clips and u[0] < _CLIP_OBJECTS:
+    if materials.clips and u[0] < how.clip_objects:
         clip = materials.clips[int(rng.integers(len(materials.clips)))]
         first, later = (int(index) for index in rng.choice(clip.shown, 2))
-        if u[1] < 0.5:
+        if u[1] < how.clip_cutouts:
             return clip.sprite(first), clip.sprite(later)
         return (
-            with_surroundings(rng, clip.frames[first], clip.masks[first]),
-            with_surroundings(rng, clip.frames[later], clip.masks[later]),
+            with_surroundings(rng, recipe.sprite, clip.frames[first], clip.masks[first]),
+            with_surroundings(rng, recipe.sprite, clip.frames[later], clip.masks[later]),
         )
-    if materials.outlined_photos and u[0] < _CLIP_OBJECTS + _PHOTO_OBJECTS:
+    if materials.outlined_photos and u[0] < how.clip_objects + how.photo_objects:
         pool = materials.outlined_photos
         photo = pool[int(rng.integers(len(pool)))]
         assert photo.object_mask is not None
-        sprite = with_surroundings(rng, photo.rgb, photo.object_mask)
+        sprite = with_surroundings(rng, recipe.sprite, photo.rgb, photo.object_mask)
         return sprite, sprite
-    sprite = draw_sprite(rng, materials)
+    sprite = draw_sprite(rng, recipe.sprite, materials)
     return sprite, sprite
 
 
-def _draw_frame_with(rng: Rng, sprite: Sprite, pose: Pose, size_px: float) -> _Target:
+def _draw_frame_with(
+    rng: Rng, recipe: PairRecipe, sprite: Sprite, pose: Pose, size_px: float
+) -> _Target:
     """A frame of random size with the target somewhere in it, now and then cut by the border."""
-    extent = size_px * math.exp(rng.uniform(math.log(7.0), math.log(50.0)))
-    aspect = math.exp(rng.uniform(-0.3, 0.6))
-    width = max(24, round(extent * math.sqrt(aspect)))
-    height = max(24, round(extent / math.sqrt(aspect)))
-    layer = draw_layer(rng, sprite, pose, np.zeros(2), size_px)
+    how = recipe.pasted_pair
+    extent = size_px * draw_log(rng, how.frame)
+    aspect = math.exp(rng.uniform(*how.frame_aspect))
+    width = max(_LEAST_FRAME_PX, round(extent * math.sqrt(aspect)))
+    height = max(_LEAST_FRAME_PX, round(extent / math.sqrt(aspect)))
+    layer = draw_layer(rng, recipe.object, sprite, pose, np.zeros(2), size_px)
     bounds = layer.bounds()
-    for _ in range(6):
-        center = (0.5 + 0.55 * rng.uniform(-1.0, 1.0, 2)) * (width, height)
+    for _ in range(_PLACE_TRIES):
+        center = (0.5 + how.place * rng.uniform(-1.0, 1.0, 2)) * (width, height)
         box = visible_box(bounds + np.tile(center, 2), width, height)
         if box is not None:
             break
@@ -223,48 +232,54 @@ def _draw_frame_with(rng: Rng, sprite: Sprite, pose: Pose, size_px: float) -> _T
     return _Target(layer, width, height, box)
 
 
-def _draw_view(rng: Rng, materials: Materials, region_side_px: int) -> _View:
-    """A photo behind a search region, which spans about 0.4 to 1.2 times its short side."""
+def _draw_view(rng: Rng, recipe: PastedRecipe, materials: Materials, region_side_px: int) -> _View:
+    """A photo behind a search region."""
     photo = materials.photos[int(rng.integers(len(materials.photos)))].rgb
     height, width = photo.shape[:2]
-    span = min(height, width) * math.exp(rng.uniform(math.log(0.4), math.log(1.2)))
-    scale = max(span / region_side_px, 0.6)
-    point = (0.2 + 0.6 * rng.random(2)) * (width, height)
-    return _View(photo, point, scale, float(rng.normal(0.0, 0.06)))
+    span = min(height, width) * draw_log(rng, recipe.view)
+    scale = max(span / region_side_px, recipe.view_scale)
+    first = 0.5 * (1.0 - recipe.view_place)
+    point = (first + recipe.view_place * rng.random(2)) * (width, height)
+    return _View(photo, point, scale, float(rng.normal(0.0, recipe.view_angle)))
 
 
-def _move_camera(rng: Rng, view: _View, region_side_px: int) -> _View:
+def _move_camera(rng: Rng, recipe: PastedRecipe, view: _View, region_side_px: int) -> _View:
     """The same photo behind a later region: shifted, zoomed and turned a little."""
     height, width = view.photo.shape[:2]
-    shift_px = rng.normal(0.0, 0.2, 2) * region_side_px * view.photo_px_per_px
+    shift_regions = rng.normal(0.0, recipe.camera_shift, 2)
+    shift_px = shift_regions * region_side_px * view.photo_px_per_px
     return _View(
         view.photo,
         np.clip(view.point_xy + shift_px, 0.0, (width, height)),
-        view.photo_px_per_px * math.exp(rng.normal(0.0, 0.12)),
-        view.angle_rad + float(rng.normal(0.0, 0.08)),
+        view.photo_px_per_px * math.exp(rng.normal(0.0, recipe.camera_zoom)),
+        view.angle_rad + float(rng.normal(0.0, recipe.camera_angle)),
     )
 
 
 def _template_distractors(
     rng: Rng,
+    recipe: PairRecipe,
     materials: Materials,
     region: CropRegion,
     target: _Target,
     size_px: float,
     later_ones: Sequence[Layer],
 ) -> list[Layer]:
-    """Other objects around the first target in three of ten pairs, half of them seen later too."""
-    if rng.random() >= 0.3:
+    """Other objects around the first target in a share of the pairs, some seen later too."""
+    how = recipe.pasted_pair
+    if rng.random() >= how.template_share:
         return []
-    count = int(rng.integers(1, 3))
+    count = int(rng.integers(how.template_count[0], how.template_count[1] + 1))
     box = xywh_to_xyxy(target.box_xywh)
-    layers = draw_distractors(rng, materials, region, box, size_px, count, None)
-    if later_ones and rng.random() < 0.5:
+    layers = draw_distractors(rng, recipe, materials, region, box, size_px, count, None)
+    if later_ones and rng.random() < how.template_later:
         seen = [other.sprite for other in later_ones[:count]]
-        layers = [
-            draw_layer(rng, sprite, draw_pose(rng, False), 0.5 * (b[:2] + b[2:]), size_px)
-            for sprite, b in zip(seen, (layer.bounds() for layer in layers), strict=False)
-        ]
+        boxes = [layer.bounds() for layer in layers]
+        layers = []
+        for sprite, b in zip(seen, boxes, strict=False):
+            pose = draw_pose(rng, recipe.pose, any_angle=False)
+            center = 0.5 * (b[:2] + b[2:])
+            layers.append(draw_layer(rng, recipe.object, sprite, pose, center, size_px))
     return layers
 
 

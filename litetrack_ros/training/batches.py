@@ -58,8 +58,8 @@ def pair_sources(recipe: Recipe, places: Sequence[str]) -> Sources:
         )
     folders, config = [Path(place) for place in places], recipe.model_config()
     return Sources(
-        SyntheticPairs(folders, config, recipe.seed, split="train"),
-        SyntheticPairs(folders, config, recipe.seed, split="validation"),
+        SyntheticPairs(folders, config, recipe.seed, recipe.pairs, split="train"),
+        SyntheticPairs(folders, config, recipe.seed, recipe.pairs, split="validation"),
     )
 
 

@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from litetrack_ros.config import ModelConfig, from_mapping, read_yaml, variant
 from litetrack_ros.errors import ConfigError
-from litetrack_ros.pairs.pair_recipe import PairSampling
+from litetrack_ros.pairs.pair_recipe import PairRecipe, PairSampling
 
 Precision = Literal["float32", "bfloat16", "float16"]
 StemTraining = Literal["frozen", "trained"]
@@ -18,7 +18,6 @@ Decayed = Literal["matrices", "all"]
 ScorePrior = Literal["rare", "even"]
 
 BASE_KEY = "base"  # a recipe file that this one changes, relative to it
-SAMPLING_KEY = "sampling"
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,7 @@ class Recipe:
         validation_pairs: pairs of the held-out set.
         checkpoint_every: steps between two checkpoints.
         sampling: how pairs are drawn from annotated video; None makes synthetic pairs.
+        pairs: what the synthetic pairs hold.
     """
 
     model: str
@@ -99,6 +99,7 @@ class Recipe:
     validation_pairs: int = 256
     checkpoint_every: int = 125
     sampling: PairSampling | None = None
+    pairs: PairRecipe = field(default_factory=PairRecipe)
 
     def __post_init__(self) -> None:
         for key in ("steps", "validate_every", "checkpoint_every"):
@@ -119,6 +120,9 @@ class Recipe:
             "l1_weight",
         ):
             _check(self, key, getattr(self, key) >= 0, "at least 0")
+
+        if self.sampling is not None and self.pairs != PairRecipe():
+            raise ConfigError("pairs has no effect beside sampling, whose pairs are not synthetic")
 
     def model_config(self) -> ModelConfig:
         """The configuration of the model to train.
@@ -172,11 +176,7 @@ def read_recipe(path: Path, world_size: int = 1) -> Recipe:
     for key in ("model", "steps"):
         if key not in values:
             raise ConfigError(f"{path}: the key '{key}' is missing")
-    sampling = values.pop(SAMPLING_KEY, None)
-    recipe = from_mapping(Recipe, values, str(path))
-    if sampling is None:
-        return recipe
-    return dataclasses.replace(recipe, sampling=from_mapping(PairSampling, sampling, str(path)))
+    return from_mapping(Recipe, values, str(path))
 
 
 def _read_based(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
@@ -186,11 +186,16 @@ def _read_based(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     base = values.pop(BASE_KEY, None)
     if base is None:
         return values
-    merged = _read_based(path.parent / str(base), (*above, path.resolve()))
+    return _merged(_read_based(path.parent / str(base), (*above, path.resolve())), values)
+
+
+def _merged(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The base with other values, part by part where a value has parts."""
+    merged = dict(base)
     for key, value in values.items():
         inherited = merged.get(key)
         if isinstance(value, Mapping) and isinstance(inherited, Mapping):
-            merged[key] = {**inherited, **value}
+            merged[key] = _merged(inherited, value)
         else:
             merged[key] = value
     return merged

@@ -4,9 +4,7 @@ State and models are complete at any time; the figures go to CSV files, and to T
 is installed.
 """
 
-import dataclasses
 import importlib.util
-import json
 import logging
 import zipfile
 from collections.abc import Mapping
@@ -18,7 +16,7 @@ import torch
 from torch.optim import Optimizer
 
 from litetrack_ros import __version__
-from litetrack_ros.config import TrackerConfig, to_json
+from litetrack_ros.config import TrackerConfig, from_json, to_json
 from litetrack_ros.errors import ConfigError, WeightsError
 from litetrack_ros.files import replacing, write_text
 from litetrack_ros.model.checkpoint import save_weights
@@ -162,9 +160,10 @@ def open_board(folder: Path) -> Any:
 
 def _same_recipe(written: str, recipe: Recipe) -> bool:
     """Whether a state's recipe is this one; keys that came later had their default then."""
-    now, then = json.loads(to_json(recipe)), json.loads(written)
-    defaults = {f.name: f.default for f in dataclasses.fields(recipe)}
-    return bool({**{k: defaults[k] for k in now if k not in then}, **then} == now)
+    try:
+        return from_json(Recipe, written, "the state's recipe") == recipe
+    except ConfigError:
+        return False
 
 
 def _lines_before(path: Path, start: int) -> list[str]:

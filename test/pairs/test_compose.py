@@ -15,6 +15,7 @@ from litetrack_ros.pairs.compose import (
     draw_window,
 )
 from litetrack_ros.pairs.materials import Materials, make_sprite
+from litetrack_ros.pairs.pair_recipe import PairRecipe
 from litetrack_ros.pairs.poses import Placement, clip_xyxy_to_xywh, covered_part, place, shift, zoom
 
 WIDTH, HEIGHT = 200, 150
@@ -85,12 +86,13 @@ def test_clipping(bounds: tuple[int, ...], expected: tuple[int, ...]) -> None:
     assert clip_xyxy_to_xywh(np.array(bounds), WIDTH, HEIGHT).tolist() == list(expected)
 
 
+RECIPE = PairRecipe()
 TARGET = np.array([100.0, 80.0, 150.0, 110.0])
 
 
 def test_share_of_distractors() -> None:
     rng = np.random.default_rng(0)
-    counts = np.array([draw_distractor_count(rng, 0.55) for _ in range(500)])
+    counts = np.array([draw_distractor_count(rng, RECIPE.distractor, 0.55) for _ in range(500)])
     assert np.mean(counts >= 2) == pytest.approx(0.55, abs=0.06)
     assert counts.max() == 4
 
@@ -99,7 +101,7 @@ def test_share_of_distractors() -> None:
 def test_others_leave_the_target_visible(materials: Materials, seed: int) -> None:
     rng = np.random.default_rng(seed)
     region = CropRegion.around((100, 80, 50, 30), 4.0, 256)
-    others = draw_distractors(rng, materials, region, TARGET, 39.0, 4, None)
+    others = draw_distractors(rng, RECIPE, materials, region, TARGET, 39.0, 4, None)
     assert len(others) >= 2
     hidden = sum(covered_part(TARGET, other.bounds()) for other in others)
     assert hidden < 0.35
@@ -107,7 +109,7 @@ def test_others_leave_the_target_visible(materials: Materials, seed: int) -> Non
         x, y = other.bounds().reshape(2, 2).mean(axis=0)
         assert region.x0_px <= x <= region.x0_px + region.side_px
         assert region.y0_px <= y <= region.y0_px + region.side_px
-    occluder = draw_occluder(rng, materials, TARGET, 39.0, others)
+    occluder = draw_occluder(rng, RECIPE, materials, TARGET, 39.0, others)
     if occluder is not None:
         covered = covered_part(TARGET, occluder.bounds())
         assert covered > 0.08 and covered + hidden < 0.5
@@ -115,5 +117,5 @@ def test_others_leave_the_target_visible(materials: Materials, seed: int) -> Non
 
 def test_occluders_are_found_mostly(materials: Materials) -> None:
     rng = np.random.default_rng(0)
-    found = [draw_occluder(rng, materials, TARGET, 39.0, []) is not None for _ in range(50)]
+    found = [draw_occluder(rng, RECIPE, materials, TARGET, 39.0, []) is not None for _ in range(50)]
     assert np.mean(found) > 0.7

@@ -6,6 +6,7 @@ from training_pictures import PLAIN_LOOK, textured
 
 from litetrack_ros.pairs.degradation import (
     Look,
+    LookRecipe,
     apply_look,
     draw_later_look,
     draw_look,
@@ -87,8 +88,8 @@ def test_drawn_looks_are_usable_and_vary(picture: np.ndarray) -> None:
     looks: list[Look] = []
     for seed in range(60):
         rng = np.random.default_rng(seed)
-        first = draw_look(rng)
-        later = draw_later_look(rng, first)
+        first = draw_look(rng, LookRecipe())
+        later = draw_later_look(rng, first, LookRecipe())
         looks += [first, later]
         assert apply_look(picture, later, rng).shape == picture.shape
     assert 0.05 < np.mean([look.grey for look in looks]) < 0.3

@@ -16,6 +16,7 @@ from litetrack_ros.pairs.compose import (
 )
 from litetrack_ros.pairs.materials import make_sprite
 from litetrack_ros.pairs.poses import (
+    BoxRecipe,
     Placement,
     Pose,
     bounds_xyxy,
@@ -127,7 +128,7 @@ def test_search_region_shows_the_target(box: tuple[int, ...]) -> None:
     x, y, w, h = box
     shifts = []
     for _ in range(200):
-        region = draw_search_region(rng, np.array(box, dtype=float), ModelConfig())
+        region = draw_search_region(rng, BoxRecipe(), np.array(box, dtype=float), ModelConfig())
         assert region.size_px == 256
         window = np.array([0, 0, region.side_px, region.side_px], dtype=float)
         window += np.tile((region.x0_px, region.y0_px), 2)
@@ -141,9 +142,9 @@ def test_search_region_shows_the_target(box: tuple[int, ...]) -> None:
 def test_drift_and_loose_boxes() -> None:
     rng = np.random.default_rng(0)
     box = np.array([40.0, 60.0, 50.0, 30.0])
-    drifted = np.stack([drift(rng, box) for _ in range(500)])
+    drifted = np.stack([drift(rng, BoxRecipe(), box) for _ in range(500)])
     sizes = np.sqrt(drifted[:, 2] * drifted[:, 3] / (50 * 30))
     assert 0.5 < sizes.min() < 0.7 and 1.4 < sizes.max() < 1.9
-    loose = np.stack([loosen(rng, box) for _ in range(500)])
+    loose = np.stack([loosen(rng, BoxRecipe(), box) for _ in range(500)])
     overlaps = overlap(loose, box)
     assert overlaps.min() > 0.7 and 0.85 < overlaps.mean() < 0.97

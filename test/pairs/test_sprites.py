@@ -6,6 +6,7 @@ from training_pictures import ellipse_mask, textured
 
 from litetrack_ros.pairs.materials import Materials, make_sprite, outline_of
 from litetrack_ros.pairs.sprites import (
+    SpriteRecipe,
     draw_photo_sprite,
     draw_shape,
     draw_sprite,
@@ -14,17 +15,19 @@ from litetrack_ros.pairs.sprites import (
     with_surroundings,
 )
 
+RECIPE = SpriteRecipe()
+
 
 @pytest.mark.parametrize("seed", range(12))
 def test_shapes_fill_their_box(seed: int) -> None:
-    shape = draw_shape(np.random.default_rng(seed), 80.0, 30.0)
+    shape = draw_shape(np.random.default_rng(seed), RECIPE, 80.0, 30.0)
     np.testing.assert_allclose(shape.min(axis=0), 0.0, atol=1e-4)
     np.testing.assert_allclose(shape.max(axis=0), [80.0, 30.0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_outline_of_a_photo_piece_is_that_of_its_alpha(materials: Materials, seed: int) -> None:
-    sprite = draw_photo_sprite(np.random.default_rng(seed), materials)
+    sprite = draw_photo_sprite(np.random.default_rng(seed), RECIPE, materials)
     alpha = sprite.rgba[..., 3]
     assert not alpha[[0, -1]].any() and not alpha[:, [0, -1]].any()
     seen = outline_of(alpha)
@@ -36,7 +39,7 @@ def test_outline_of_a_photo_piece_is_that_of_its_alpha(materials: Materials, see
 def test_pool_holds_cutouts_and_pieces(materials: Materials) -> None:
     rng = np.random.default_rng(0)
     cutouts = {id(cutout.sprite) for cutout in materials.cutouts}
-    share = np.mean([id(draw_sprite(rng, materials)) in cutouts for _ in range(200)])
+    share = np.mean([id(draw_sprite(rng, RECIPE, materials)) in cutouts for _ in range(200)])
     assert 0.35 < share < 0.65
 
 
@@ -51,7 +54,7 @@ def test_twins_can_be_told_apart(materials: Materials, seed: int, colours_show: 
     sprite = make_sprite(
         np.dstack([textured(rng, 60, 50), ellipse_mask(60, 50, (30, 25), (25, 20))])
     )
-    twin = draw_twin(rng, sprite, materials, colours_show)
+    twin = draw_twin(rng, RECIPE, sprite, materials, colours_show)
     assert twin.rgba.shape == sprite.rgba.shape
     both = (twin.rgba[..., 3] > 127) & (sprite.rgba[..., 3] > 127)
     change = np.abs(_grey(twin.rgba[both][:, :3]) - _grey(sprite.rgba[both][:, :3]))
@@ -66,7 +69,7 @@ def test_twins_can_be_told_apart(materials: Materials, seed: int, colours_show: 
 def test_recolouring_keeps_the_texture(seed: int) -> None:
     rng = np.random.default_rng(seed)
     picture = textured(rng, 60, 50)
-    other = recolour(rng, picture)
+    other = recolour(rng, RECIPE.twin, picture)
     assert np.abs(other.astype(int) - picture).mean() > 8
     assert other.std() > 5
 
@@ -74,7 +77,7 @@ def test_recolouring_keeps_the_texture(seed: int) -> None:
 def test_surroundings_fade_out_away_from_the_object() -> None:
     rng = np.random.default_rng(0)
     mask = ellipse_mask(200, 160, (90, 80), (25, 20))
-    sprite = with_surroundings(rng, textured(rng, 200, 160), mask)
+    sprite = with_surroundings(rng, RECIPE, textured(rng, 200, 160), mask)
     alpha = sprite.rgba[..., 3].astype(int)
     assert sprite.has_surroundings
     np.testing.assert_array_equal(sprite.outline_xy, outline_of(mask))

@@ -16,6 +16,7 @@ from published_layouts import write_coco, write_got10k, write_lasot, write_track
 
 from litetrack_ros.config import to_json
 from litetrack_ros.errors import ConfigError
+from litetrack_ros.pairs.pair_recipe import PairRecipe
 from litetrack_ros.tools.main import main
 from litetrack_ros.training.batches import StepBatches, pair_sources
 from litetrack_ros.training.loop import RunOptions, Trainer, train
@@ -196,3 +197,9 @@ def test_a_state_of_an_earlier_version_resumes(tmp_path: Path) -> None:
     assert _same_recipe(json.dumps(written), dataclasses.replace(recipe, rate_pairs=0))
     assert not _same_recipe(json.dumps(written), dataclasses.replace(recipe, teacher="t"))
     assert not _same_recipe(json.dumps({**written, "seed": 9}), recipe)
+    assert not _same_recipe(json.dumps({**written, "colour": 1}), recipe)
+    del written["pairs"]
+    older = dataclasses.replace(recipe, rate_pairs=0, sampling=None)
+    assert _same_recipe(json.dumps({**written, "sampling": None}), older)
+    other = dataclasses.replace(older, pairs=PairRecipe(absent=0.3))
+    assert not _same_recipe(json.dumps({**written, "sampling": None}), other)

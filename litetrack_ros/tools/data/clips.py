@@ -1,11 +1,10 @@
 """``litetrack data clips``: cut moving objects out of videos from a fixed camera, for training."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from litetrack_ros.pairs.material_making import find_moving_objects, read_small, write_clip
 from litetrack_ros.tools.arguments import add_clip_arguments
 
 
@@ -31,8 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Write a clip for every object that was followed."""
-    from litetrack_ros.pairs.material_making import find_moving_objects, read_small, write_clip
-
     for video in request.videos:
         frames, _ = read_small(video, request.height, request.every)
         objects = find_moving_objects(frames)

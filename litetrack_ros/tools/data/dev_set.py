@@ -1,10 +1,11 @@
 """``litetrack data dev-set``: write the sequences that models are chosen on."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+
+from litetrack_ros.pairs.development_set import write_development_set
+from litetrack_ros.pairs.materials import read_materials
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Write the sequences and say how many there are."""
-    from litetrack_ros.pairs.development_set import write_development_set
-    from litetrack_ros.pairs.materials import read_materials
-
     materials = read_materials(request.data).split("validation")
     names = write_development_set(materials, request.seed, request.made, request.output)
     print(f"{len(names)} sequences in {request.output}: {', '.join(names)}")

@@ -1,18 +1,17 @@
 """``litetrack data label``: a clip to train on, from a video and one box."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
-from litetrack_ros.tools.arguments import (
-    Progress,
-    add_clip_arguments,
-    add_model_arguments,
-)
+from litetrack_ros.errors import DatasetError
+from litetrack_ros.pairs.material_making import read_small, write_clip
+from litetrack_ros.tools.arguments import Progress, add_clip_arguments, add_model_arguments
+from litetrack_ros.training.agreed_tracks import ellipse_mask, track_both_ways
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Track both ways, write the frames on which both agree."""
-    import numpy as np
-
-    from litetrack_ros.errors import DatasetError
-    from litetrack_ros.pairs.material_making import read_small, write_clip
-    from litetrack_ros.training.agreed_tracks import ellipse_mask, track_both_ways
-
     frames, scale = read_small(request.video, request.height)
     if len(frames) < 2:
         raise DatasetError(f"{request.video} has {len(frames)} frames: at least two are needed")

@@ -1,10 +1,12 @@
 """``litetrack data objects``: outline the main objects of photos, for synthetic pairs."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+
+from litetrack_ros.pairs.material_making import write_object_masks
+from litetrack_ros.pairs.materials import read_materials
+from litetrack_ros.tools.arguments import Progress
 
 
 @dataclass(frozen=True)
@@ -32,21 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Write a mask for every photo whose object is clear."""
-    from litetrack_ros.files import make_folder
-    from litetrack_ros.media.writers import write_image
-    from litetrack_ros.pairs.material_making import find_object
-    from litetrack_ros.pairs.materials import read_materials
-    from litetrack_ros.tools.arguments import Progress
-
     photos = read_materials(request.data).photos
-    make_folder(request.output)
-    found = 0
     with Progress(len(photos), "photos") as progress:
-        for photo in photos:
-            mask = find_object(photo.rgb)
-            if mask is not None:
-                write_image(request.output / f"{photo.name}.png", mask)
-                found += 1
-            progress.step()
+        found = write_object_masks(photos, request.output, progress.step)
     print(f"{found} of {len(photos)} photos have a clear object; masks in {request.output}")
     return 0

@@ -1,15 +1,16 @@
 """``litetrack data pairs``: look at synthetic training pairs, or time how fast they are made."""
 
-from __future__ import annotations
-
 import argparse
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from litetrack_ros.pairs.synthetic import SyntheticPairs
+from litetrack_ros.config import ModelConfig
+from litetrack_ros.media.writers import write_image
+from litetrack_ros.opencv import cv2
+from litetrack_ros.pairs.pair import contact_sheet
+from litetrack_ros.pairs.synthetic import SyntheticPairs
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Write the sheet, or print the rate."""
-    from litetrack_ros.config import ModelConfig
-    from litetrack_ros.media.writers import write_image
-    from litetrack_ros.pairs.pair import contact_sheet
-    from litetrack_ros.pairs.synthetic import SyntheticPairs
-
     pairs = SyntheticPairs(request.data, ModelConfig(), request.seed, split=request.split)
     materials = pairs.materials
     print(
@@ -74,8 +70,6 @@ def run(request: Request) -> int:
 
 def _rate(pairs: SyntheticPairs, first: int, count: int) -> str:
     """Processor time, so that what else the machine does hardly counts."""
-    from litetrack_ros.opencv import cv2
-
     cv2.setNumThreads(1)
     pairs.pair(first)  # fills the tables that are made once a process
     wall, busy = time.perf_counter(), time.process_time()
