@@ -98,8 +98,8 @@ class Benchmark(NamedTuple):
 
     Attributes:
         read: its sequences in a folder and the archives there.
-        convention: name of the function of :mod:`litetrack_ros.evaluation.conventions`; ``""``
-            where only a server can score.
+        convention: what scores it, of :mod:`litetrack_ros.evaluation.conventions`; ``""`` where
+            only a server can.
     """
 
     read: Reader
@@ -265,7 +265,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "otb100": Benchmark(read_otb100, "pytracking"),
     "nfs": Benchmark(read_nfs, "pytracking"),
     "uav123": Benchmark(read_uav123, "uav123"),
-    "folder": Benchmark(read_own, "got10k"),
+    "folder": Benchmark(read_own, "plain"),
 }
 
 

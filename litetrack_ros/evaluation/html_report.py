@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from litetrack_ros import __version__
-from litetrack_ros.datasets.benchmarks import BenchmarkSequence
+from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.evaluation.comparison import Comparison, Curve, paper_figures
-from litetrack_ros.evaluation.results import read_result
+from litetrack_ros.evaluation.results import read_run
 from litetrack_ros.images import to_bgr8
 from litetrack_ros.media.drawing import draw_box, tile
 from litetrack_ros.opencv import cv2
@@ -135,7 +135,7 @@ def _worst(comparison: Comparison, results: dict[str, Path], count: int) -> list
     ]
     for k in order:
         sequence = comparison.sequences[k]
-        picture = _strip(sequence, read_result(results[name], sequence.name))
+        picture = _strip(sequence, read_run(results[name], sequence.name).boxes_xywh)
         data = base64.b64encode(cv2.imencode(".jpg", picture)[1].tobytes()).decode()
         parts.append(
             f"<p>{html.escape(sequence.name)}: {values[k]:.1f}<br>"
@@ -144,7 +144,7 @@ def _worst(comparison: Comparison, results: dict[str, Path], count: int) -> list
     return parts
 
 
-def _strip(sequence: BenchmarkSequence, boxes: np.ndarray) -> np.ndarray:
+def _strip(sequence: AnnotatedSequence, boxes: np.ndarray) -> np.ndarray:
     count = min(len(sequence), len(boxes))
     wanted = set(np.linspace(0, count - 1, STRIP_FRAMES).round().astype(int).tolist())
     panels: list[np.ndarray] = []
