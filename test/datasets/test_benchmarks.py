@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import Browser
 from published_layouts import (
     boxes,
     jpeg,
@@ -268,9 +269,27 @@ def test_comparison(lasot: list[BenchmarkSequence], tmp_path: Path) -> None:
     assert 0 < difference.low <= difference.mean <= difference.high
     assert difference.share_above == 1
     json.dumps(found.as_json(), allow_nan=False)
-    page = html_report(found, {"good": good, "bad": bad}, worst=2)
-    assert page.count("<svg") == 3 and page.count("data:image/jpeg") == 2
+
+
+def test_the_page_of_a_comparison(
+    lasot: list[BenchmarkSequence], tmp_path: Path, browser: Browser
+) -> None:
+    trackers = {"<good>": 0.5, "bad": 6.0}
+    results = {n: _results(lasot, tmp_path / n, shift) for n, shift in trackers.items()}
+    found = compare("lasot", lasot, results)
+    page = html_report(found, results, worst=2)
+    assert page.count("data-root-id") == 3 and page.count("data:image/jpeg") == 2
     assert "67.0" in page  # the paper's B9 beside it
+    assert "<good>" not in page and "&lt;good&gt;" in page
+    for sequence in lasot:
+        assert f"<td>{sequence.name}</td>" in page
+    path = tmp_path / "report.html"
+    path.write_text(page)
+    browser.open(path)
+    success = found.curves[0]
+    tip = browser.point(0, success.x[10], success.lines["<good>"][10])
+    assert tip.startswith(f"<good> overlap threshold: {success.x[10]:g}")
+    assert (browser.errors, browser.requests) == ([], [path.as_uri()])
 
 
 @pytest.mark.parametrize("name", ["otb100", "folder", "got10k_val", "nfs"])
@@ -348,7 +367,7 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "1 of 1 sequences are done" in capsys.readouterr().out
     page = tmp_path / "report.html"
     assert main(["compare", "folder", data, f"MIL={out}", "--html", str(page)]) == 0
-    assert "MIL" in capsys.readouterr().out and "<svg" in page.read_text()
+    assert "MIL" in capsys.readouterr().out and "data-root-id" in page.read_text()
 
 
 @pytest.mark.slow
