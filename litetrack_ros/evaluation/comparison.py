@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from litetrack_ros.config import read_yaml
-from litetrack_ros.datasets.benchmarks import BENCHMARKS, BenchmarkSequence
+from litetrack_ros.datasets.benchmarks import BENCHMARKS
+from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.errors import DatasetError
 from litetrack_ros.evaluation import conventions
 from litetrack_ros.evaluation.bootstrap import PairedDifference, paired_bootstrap
@@ -57,7 +58,7 @@ class Comparison:
     columns: tuple[str, ...]
     figures: dict[str, tuple[float, ...]]
     per_sequence: dict[str, FloatArray]
-    sequences: list[BenchmarkSequence]
+    sequences: list[AnnotatedSequence]
     curves: list[Curve]
     attributes: dict[str, dict[str, float]]
     fps: dict[str, float]
@@ -96,7 +97,7 @@ class Comparison:
 
 
 def compare(
-    benchmark: str, sequences: Sequence[BenchmarkSequence], trackers: Mapping[str, Path]
+    benchmark: str, sequences: Sequence[AnnotatedSequence], trackers: Mapping[str, Path]
 ) -> Comparison:
     """Score result files of one or more trackers.
 
@@ -151,7 +152,7 @@ def paper_figures(benchmark: str) -> tuple[tuple[str, ...], dict[str, tuple[floa
 _Scores = tuple[tuple[str, ...], dict[str, tuple[float, ...]], dict[str, FloatArray], list[Curve]]
 
 
-def _got10k(sequences: Sequence[BenchmarkSequence], trackers: Mapping[str, Path]) -> _Scores:
+def _got10k(sequences: Sequence[AnnotatedSequence], trackers: Mapping[str, Path]) -> _Scores:
     figures: dict[str, tuple[float, ...]] = {}
     per_sequence: dict[str, FloatArray] = {}
     lines: dict[str, FloatArray] = {}
@@ -174,7 +175,7 @@ def _got10k(sequences: Sequence[BenchmarkSequence], trackers: Mapping[str, Path]
 
 
 def _precision(
-    sequences: Sequence[BenchmarkSequence], trackers: Mapping[str, Path], convention: str
+    sequences: Sequence[AnnotatedSequence], trackers: Mapping[str, Path], convention: str
 ) -> _Scores:
     score = getattr(conventions, convention)
     results: dict[str, PrecisionScores] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from litetrack_ros import __version__
-from litetrack_ros.datasets.benchmarks import BenchmarkSequence
+from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.evaluation.comparison import Comparison, paper_figures
 from litetrack_ros.evaluation.results import read_result
 from litetrack_ros.images import to_bgr8
@@ -98,7 +98,7 @@ def _worst(comparison: Comparison, results: dict[str, Path], count: int) -> Sect
     return Section(f"Worst sequences of {name}", about, pictures=pictures)
 
 
-def _strip(sequence: BenchmarkSequence, boxes: np.ndarray) -> np.ndarray:
+def _strip(sequence: AnnotatedSequence, boxes: np.ndarray) -> np.ndarray:
     count = min(len(sequence), len(boxes))
     wanted = set(np.linspace(0, count - 1, STRIP_FRAMES).round().astype(int).tolist())
     panels: list[np.ndarray] = []

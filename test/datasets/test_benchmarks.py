@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import pickle
 import re
-import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,17 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import Browser
-from published_layouts import (
-    boxes,
-    jpeg,
-    lines,
-    pack,
-    write_got10k,
-    write_lasot,
-    write_trackingnet,
-)
+from published_layouts import COUNT, LAYOUTS, boxes, lines, write_lasot, write_own
 
-from litetrack_ros.datasets.benchmarks import BenchmarkSequence, read_benchmark
+from litetrack_ros.datasets.benchmarks import read_benchmark
+from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.errors import DatasetError, MediaError
 from litetrack_ros.evaluation.bootstrap import paired_bootstrap
 from litetrack_ros.evaluation.campaign import run_campaign, unfinished
@@ -33,8 +24,6 @@ from litetrack_ros.evaluation.results import read_result, read_times, result_pat
 from litetrack_ros.evaluation.submissions import write_submission
 from litetrack_ros.images import Image
 from litetrack_ros.tools.main import main
-
-COUNT = 12
 
 
 class Drifting:
@@ -53,131 +42,6 @@ def open_drifting(device: str) -> Callable[[], Drifting]:
     return Drifting
 
 
-def _frames(folder: Path, count: int = COUNT, first: int = 1, pattern: str = "{:04d}.jpg") -> None:
-    for k in range(first, first + count):
-        jpeg(folder / pattern.format(k), k)
-
-
-def _otb(root: Path) -> None:
-    for name in ("Deer", "Jogging"):
-        _frames(root / name / "img")
-    (root / "Deer/groundtruth_rect.txt").write_text(lines(boxes(COUNT), "\t"))
-    for k in (1, 2):
-        (root / f"Jogging/groundtruth_rect.{k}.txt").write_text(lines(boxes(COUNT, k), ",", "\r\n"))
-    (root / "Deer/groundtruth_rect.1.txt").write_text("")  # as Human4's, empty
-    _frames(root / "David/img", 770, pattern="{:04d}.jpg")
-    (root / "David/groundtruth_rect.txt").write_text(lines(boxes(471)))
-
-
-def _uav123(root: Path) -> None:
-    _frames(root / "data_seq/UAV123/bird1", 1100, pattern="{:06d}.jpg")
-    made = boxes(253)
-    made[4] = np.nan
-    (root / "anno/UAV123").mkdir(parents=True)
-    (root / "anno/UAV123/bird1_1.txt").write_text(lines(made))
-
-
-def _nfs(root: Path) -> None:
-    _frames(root / "bee/30/bee", COUNT, pattern="{:05d}.jpg")
-    made = boxes(8 * COUNT)
-    corners = np.concatenate([made[:, :2], made[:, :2] + made[:, 2:]], axis=1)
-    text = "".join(f'0 {a} {b} {c} {d} {k} 0 0 0 "bee"\n' for k, (a, b, c, d) in enumerate(corners))
-    (root / "bee/30/bee.txt").write_text(text)
-
-
-def _trackingnet(root: Path) -> None:
-    write_trackingnet(root, ["a_0"], zipped=False, count=COUNT)
-    (root / "TRAIN_0").rename(root / "TEST")
-    (root / "TEST/anno/a_0.txt").write_text(lines(boxes(1)))
-
-
-def _got10k_test(root: Path) -> None:
-    write_got10k(root / "test", [1, 2], COUNT, prefix="Test")
-    for k in (1, 2):
-        (root / f"test/GOT-10k_Test_{k:06d}/groundtruth.txt").write_text(lines(boxes(1, k)))
-
-
-def _own(root: Path) -> None:
-    made = boxes(COUNT)
-    made[5] = np.nan
-    _frames(root / "clip/frames")
-    (root / "clip/groundtruth.txt").write_text(lines(made))
-
-
-LAYOUTS: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
-    "got10k_val": (
-        lambda r: write_got10k(r / "val", [1], COUNT, "Val"),
-        {"GOT-10k_Val_000001": 12},
-    ),
-    "got10k_test": (_got10k_test, {"GOT-10k_Test_000001": 12, "GOT-10k_Test_000002": 12}),
-    "lasot": (lambda r: write_lasot(r, ["airplane-1", "airplane-2"]), {"airplane-1": 24}),
-    "otb100": (_otb, {"David": 471, "Deer": 12, "Jogging.1": 12, "Jogging.2": 12}),
-    "uav123": (_uav123, {"bird1_1": 253}),
-    "nfs": (_nfs, {"bee": 12}),
-    "trackingnet": (_trackingnet, {"a_0": 12}),
-    "folder": (_own, {"clip": 12}),
-}
-
-
-@pytest.mark.parametrize("name", LAYOUTS)
-def test_layouts(tmp_path: Path, name: str) -> None:
-    make, expected = LAYOUTS[name]
-    make(tmp_path)
-    sequences = read_benchmark(name, tmp_path)
-    assert {s.name: len(s) for s in sequences} == expected
-    frame = next(iter(sequences[0].frames()))
-    assert frame.image.shape == (72, 96, 3)
-    if name == "otb100":
-        assert sequences[0].frame_names[0] == "David/img/0300.jpg"
-        assert "FM" in sequences[1].attributes and "OCC" in sequences[2].attributes
-    elif name == "nfs":
-        np.testing.assert_allclose(sequences[0].boxes_xywh[1], boxes(8 * COUNT)[8], atol=1e-4)
-    elif name in ("got10k_val", "lasot"):
-        assert sequences[0].visible is not None and not sequences[0].visible.all()
-
-
-def _pack_trackingnet(root: Path) -> None:
-    (root / "TEST/zips").mkdir()
-    pack(root / "TEST/frames/a_0", root / "TEST/zips/a_0.zip")
-    shutil.rmtree(root / "TEST/frames")
-
-
-def _pack(folder: str, archive: str, inside: str = "") -> Callable[[Path], None]:
-    def packed(root: Path) -> None:
-        pack(root / folder, root / archive, inside)
-        shutil.rmtree(root / folder)
-
-    return packed
-
-
-@pytest.mark.parametrize(
-    ("name", "make_archive", "archive"),
-    [
-        ("got10k_val", _pack("val", "val.tar", "val/"), "val.tar"),
-        ("got10k_test", _pack("test", "GOT-10k_Test.zip"), "GOT-10k_Test.zip"),
-        ("lasot", _pack("airplane", "airplane.zip", "airplane/"), "airplane.zip"),
-        ("otb100", _pack("David", "David.zip", "David/"), "David.zip"),
-        ("trackingnet", _pack_trackingnet, "TEST/zips/a_0.zip"),
-    ],
-)
-def test_archives_read_as_folders(
-    tmp_path: Path, name: str, make_archive: Callable[[Path], None], archive: str
-) -> None:
-    LAYOUTS[name][0](tmp_path)
-    unpacked = read_benchmark(name, tmp_path)
-    frames = [frame.image for frame in unpacked[0].frames()]
-    make_archive(tmp_path)
-    packed = read_benchmark(name, tmp_path)
-    assert [s.name for s in packed] == [s.name for s in unpacked]
-    sequence = pickle.loads(pickle.dumps(packed[0]))  # as worker processes get it
-    assert sequence.archive == archive and sequence.frame_size() == (96, 72)
-    np.testing.assert_array_equal(sequence.boxes_xywh, unpacked[0].boxes_xywh)
-    if unpacked[0].visible is not None:
-        np.testing.assert_array_equal(sequence.visible, unpacked[0].visible)
-    for frame, wanted in zip(sequence.frames(), frames, strict=True):
-        np.testing.assert_array_equal(frame.image, wanted)
-
-
 def test_missing_benchmarks(tmp_path: Path) -> None:
     for name in LAYOUTS:
         with pytest.raises((DatasetError, MediaError)):
@@ -187,14 +51,14 @@ def test_missing_benchmarks(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def lasot(tmp_path: Path) -> list[BenchmarkSequence]:
+def lasot(tmp_path: Path) -> list[AnnotatedSequence]:
     root = tmp_path / "lasot"
     write_lasot(root, ["airplane-1", "airplane-9", "bear-2"])
     return read_benchmark("lasot", root)
 
 
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(
-    lasot: list[BenchmarkSequence], tmp_path: Path
+    lasot: list[AnnotatedSequence], tmp_path: Path
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert len(list(run_campaign(lasot, open_drifting, whole, ["cpu"]))) == 3
@@ -251,7 +115,7 @@ def test_repetitions_and_times_of_got10ks_toolkit(tmp_path: Path) -> None:
     assert found.fps["a"] == pytest.approx(50)
 
 
-def _results(sequences: list[BenchmarkSequence], folder: Path, shift: float) -> Path:
+def _results(sequences: list[AnnotatedSequence], folder: Path, shift: float) -> Path:
     folder.mkdir()
     for sequence in sequences:
         made = np.nan_to_num(sequence.boxes_xywh, nan=5.0) + np.array([shift, 0, 0, 0])
@@ -259,7 +123,7 @@ def _results(sequences: list[BenchmarkSequence], folder: Path, shift: float) -> 
     return folder
 
 
-def test_comparison(lasot: list[BenchmarkSequence], tmp_path: Path) -> None:
+def test_comparison(lasot: list[AnnotatedSequence], tmp_path: Path) -> None:
     good, bad = (_results(lasot, tmp_path / n, s) for n, s in (("good", 0.5), ("bad", 6.0)))
     found = compare("lasot", lasot, {"good": good, "bad": bad})
     assert found.columns[0] == "AUC" and found.figures["good"][0] > found.figures["bad"][0] + 10
@@ -272,7 +136,7 @@ def test_comparison(lasot: list[BenchmarkSequence], tmp_path: Path) -> None:
 
 
 def test_the_page_of_a_comparison(
-    lasot: list[BenchmarkSequence], tmp_path: Path, browser: Browser
+    lasot: list[AnnotatedSequence], tmp_path: Path, browser: Browser
 ) -> None:
     trackers = {"<good>": 0.5, "bad": 6.0}
     results = {n: _results(lasot, tmp_path / n, shift) for n, shift in trackers.items()}
@@ -360,7 +224,7 @@ def test_servers_alone_can_score(tmp_path: Path, name: str) -> None:
 
 
 def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _own(tmp_path / "data")
+    write_own(tmp_path / "data")
     data, out = str(tmp_path / "data"), str(tmp_path / "mil")
     assert main(["ope", "folder", data, "--out", out, "--tracker", "mil"]) == 0
     assert main(["ope", "folder", data, "--out", out, "--tracker", "mil"]) == 0
@@ -371,7 +235,7 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.slow
-def test_processes_share_the_sequences(lasot: list[BenchmarkSequence], tmp_path: Path) -> None:
+def test_processes_share_the_sequences(lasot: list[AnnotatedSequence], tmp_path: Path) -> None:
     from litetrack_ros.tools.ope import Opener
 
     opener = Opener("mil", "", "", "")
