@@ -1,7 +1,5 @@
 """The training sets by the names that recipes use, and where they lie."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -4,15 +4,13 @@ Every object that is not a crowd is a sequence of one frame. The pictures lie in
 ``images/train2017/``, or in ``train2017.zip``.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 
 import numpy as np
 
 from litetrack_ros.datasets.containers import Containers
-from litetrack_ros.datasets.layouts import has_size, numbered
+from litetrack_ros.datasets.sequences import SequenceFolder
 from litetrack_ros.datasets.training_set import SequenceEntry, SetIndex
 from litetrack_ros.errors import DatasetError
 
@@ -33,15 +31,15 @@ def index_coco(containers: Containers, part: str) -> SetIndex:
         index = SetIndex()
         lost = 0
         for item in objects:
-            boxes = np.array([item["bbox"]], dtype=np.float32)
-            file = files.get(item["image_id"])
-            if file is None or not has_size(boxes)[0]:
+            place = SequenceFolder(containers, archive, folder, f"{part}-{item['id']}")
+            boxes = np.array([item["bbox"]], dtype=np.float64)
+            file = files.get(item["image_id"], "")
+            frames = place.numbered(file.replace("{", "{{").replace("}", "}}"))
+            entry = SequenceEntry.at(place, frames, boxes, video=False)
+            if file and entry.visible[0]:
+                index.entries.append(entry)
+            else:
                 lost += 1
-                continue
-            frames = numbered(folder, file.replace("{", "{{").replace("}", "}}"))
-            name = f"{part}-{item['id']}"
-            visible = np.ones(1, dtype=np.bool_)
-            index.entries.append(SequenceEntry(name, archive, frames, 0, boxes, visible, False))
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"the annotations of {part} are not COCO's: {error!r}") from error
     if lost:

@@ -1,7 +1,5 @@
 """Files in folders and in zip or tar archives, read one at a time without unpacking."""
 
-from __future__ import annotations
-
 import os
 import tarfile
 import zipfile
@@ -13,6 +11,7 @@ from typing import Protocol
 from litetrack_ros.errors import DatasetError
 
 ARCHIVE_SUFFIXES = (".zip", ".tar")
+FRAME_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")  # those that data sets keep their images in
 MAX_OPEN_ARCHIVES = 64
 
 

@@ -5,22 +5,13 @@ is absent) and its frames in ``frames/`` or ``img/`` or beside it, in the order 
 optional ``absent.txt`` or ``occluded.txt`` holds a flag a frame.
 """
 
-from __future__ import annotations
+import functools
 
-from litetrack_ros.datasets.containers import Containers
-from litetrack_ros.datasets.layouts import (
-    IMAGE_SUFFIXES,
-    SequenceFolder,
-    find_sequence_folders,
-    has_size,
-    parse_flags,
-    read_text,
-    training_boxes,
-)
+from litetrack_ros.datasets.containers import FRAME_SUFFIXES, Containers
+from litetrack_ros.datasets.sequences import AnnotatedSequence, SequenceFolder, find_sequences
 from litetrack_ros.datasets.training_set import SequenceEntry, SetIndex
 from litetrack_ros.errors import DatasetError
 
-MARKER = "groundtruth.txt"
 FLAG_FILES = ("absent.txt", "occluded.txt")
 FRAME_FOLDERS = ("frames", "img", "")
 
@@ -32,41 +23,37 @@ def index_folder(containers: Containers, box_origin: int = 0) -> SetIndex:
         containers: the folder.
         box_origin: number of the first column and row in the annotations, 0 or 1.
     """
+    names = functools.cache(lambda archive: containers.get(archive).names())
     index = SetIndex()
-    listings: dict[str, list[str]] = {}
-    for sequence in find_sequence_folders(containers, MARKER, depth=3):
-        if sequence.archive not in listings:
-            listings[sequence.archive] = containers.get(sequence.archive).names()
-        try:
-            index.entries.append(_entry(containers, sequence, listings, box_origin))
-        except DatasetError as error:
-            index.problems.append(str(error))
+    index.add(
+        SequenceFolder.find(containers, depth=3),
+        lambda place: _entry(place, names(place.archive), box_origin),
+    )
     return index
 
 
-def _entry(
-    containers: Containers,
-    sequence: SequenceFolder,
-    listings: dict[str, list[str]],
-    box_origin: int,
-) -> SequenceEntry:
-    container, names = containers.get(sequence.archive), listings[sequence.archive]
-    path = f"{sequence.folder}/{MARKER}"
-    boxes = training_boxes(read_text(container, path), path)
-    boxes[:, :2] -= box_origin
-    visible = has_size(boxes)
-    for file in FLAG_FILES:
-        path = f"{sequence.folder}/{file}"
-        if path in names:
-            visible &= parse_flags(read_text(container, path), len(boxes), path) == 0
-    frames = _frames(sequence.folder, names)
+def read_folder(containers: Containers) -> list[AnnotatedSequence]:
+    """The sequences to test on: those right in the folder, unpacked.
+
+    Raises:
+        DatasetError: as :func:`litetrack_ros.datasets.sequences.find_sequences`.
+    """
+    return find_sequences([containers.root])
+
+
+def _entry(place: SequenceFolder, names: list[str], box_origin: int) -> SequenceEntry:
+    boxes = place.boxes()
+    flagged = [file for file in FLAG_FILES if f"{place.folder}/{file}" in names]
+    visible = place.unflagged(flagged, len(boxes))
+    frames = _frames(place.folder, names)
     if len(frames) < len(boxes):
-        raise DatasetError(f"{sequence.folder} has {len(frames)} frames for {len(boxes)} boxes")
+        raise DatasetError(f"{place.folder} has {len(frames)} frames for {len(boxes)} boxes")
     listed = "\n".join(frames[: len(boxes)])
-    if len(boxes) == 1:  # a photo; its name must not be read as a format
+    if len(boxes) == 1:  # a picture; its name must not be read as a format
         listed = listed.replace("{", "{{").replace("}", "}}")
-    video = len(boxes) > 1
-    return SequenceEntry(sequence.name, sequence.archive, listed, 0, boxes, visible, video)
+    entry = SequenceEntry.at(place, listed, boxes, visible, video=len(boxes) > 1)
+    entry.boxes_xywh[:, :2] -= box_origin
+    return entry
 
 
 def _frames(folder: str, names: list[str]) -> list[str]:
@@ -77,7 +64,7 @@ def _frames(folder: str, names: list[str]) -> list[str]:
             for n in names
             if n.startswith(prefix)
             and "/" not in n[len(prefix) :]
-            and n.lower().endswith(IMAGE_SUFFIXES)
+            and n.lower().endswith(FRAME_SUFFIXES)
         ]
         if found:
             return sorted(found)

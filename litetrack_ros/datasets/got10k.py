@@ -1,30 +1,18 @@
 """GOT-10k as published: ``GOT-10k_Train_000001/`` and so on, in folders or in archives.
 
 A sequence holds ``00000001.jpg`` on, ``groundtruth.txt``, ``absence.label`` (1: out of view) and
-``cover.label`` (visible part in eighths). A target is visible where it is neither absent nor
-wholly covered.
+``cover.label`` (visible part in eighths). To train on, a target is visible where it is neither
+absent nor wholly covered; the benchmark asks for the cover alone.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from litetrack_ros.datasets.containers import Containers
-from litetrack_ros.datasets.layouts import (
-    SequenceFolder,
-    find_sequence_folders,
-    has_size,
-    numbered,
-    parse_flags,
-    read_text,
-    shipped_ranges,
-    training_boxes,
-)
+from litetrack_ros.datasets.sequences import AnnotatedSequence, SequenceFolder, shipped_ranges
 from litetrack_ros.datasets.training_set import SequenceEntry, SetIndex
 from litetrack_ros.errors import DatasetError
 
 TRAIN_SEQUENCES = 9335
-MARKER = "groundtruth.txt"
 
 
 def index_got10k(containers: Containers, split: str) -> SetIndex:
@@ -40,31 +28,44 @@ def index_got10k(containers: Containers, split: str) -> SetIndex:
             are numbered from 1, so that 765 prohibited ones stay in: ``vottrain_released`` repeats
             that, ``vottrain`` corrects it.
     """
-    index = SetIndex()
-    wanted = split_numbers(split)
+    wanted = _membership(split)
     prefix = "GOT-10k_Val_" if split == "val" else "GOT-10k_Train_"
-    present = set()
-    for sequence in find_sequence_folders(containers, MARKER, depth=2):
-        number = sequence.name.removeprefix(prefix)
-        if number == sequence.name or not number.isdigit() or not wanted(int(number)):
-            continue
-        present.add(int(number))
-        try:
-            index.entries.append(_entry(containers, sequence))
-        except DatasetError as error:
-            index.problems.append(str(error))
+    numbers = {
+        place: int(number)
+        for place in SequenceFolder.find(containers, depth=2)
+        if (number := place.name.removeprefix(prefix)) != place.name
+        and number.isdigit()
+        and wanted(int(number))
+    }
+    index = SetIndex()
+    index.add(numbers, _entry)
     if split != "val":
-        complete = {n for n in range(1, TRAIN_SEQUENCES + 1) if wanted(n)}
-        absent = sorted(complete - present)
-        if absent:
-            index.problems.append(
-                f"{len(absent)} of {len(complete)} sequences of GOT-10k's {split} are missing, "
-                f"such as {prefix}{absent[0]:06d}"
-            )
+        complete = (n for n in range(1, TRAIN_SEQUENCES + 1) if wanted(n))
+        name = f"{prefix}{{:06d}}".format
+        index.report_missing(map(name, complete), map(name, numbers.values()), f"GOT-10k's {split}")
     return index
 
 
-def split_numbers(split: str) -> Callable[[int], bool]:
+def read_got10k(containers: Containers, split: str) -> Iterator[AnnotatedSequence]:
+    """The benchmark's sequences: ``val`` or ``test`` below the folder, or in it, or archives.
+
+    Of the test sequences only the first box is known.
+
+    Raises:
+        DatasetError: labels, frames and boxes do not fit.
+    """
+    inner = containers.root / split
+    files = Containers(inner) if inner.is_dir() else containers
+    for place in SequenceFolder.find(files, depth=1):
+        if place.name.startswith(f"GOT-10k_{split.capitalize()}_"):
+            boxes = place.boxes()
+            if split == "test":
+                yield place.sequence(boxes, first_only=True)
+            else:
+                yield place.sequence(boxes, visible=place.flags("cover.label", len(boxes)) > 0)
+
+
+def _membership(split: str) -> Callable[[int], bool]:
     """Whether a sequence's number belongs to a split.
 
     Raises:
@@ -85,22 +86,8 @@ def split_numbers(split: str) -> Callable[[int], bool]:
     raise DatasetError(f"GOT-10k has no split '{split}'")
 
 
-def _entry(containers: Containers, sequence: SequenceFolder) -> SequenceEntry:
-    container = containers.get(sequence.archive)
-    path = f"{sequence.folder}/{MARKER}"
-    boxes = training_boxes(read_text(container, path), path)
-    visible = has_size(boxes)
-    for label, is_seen in (("absence.label", _is_zero), ("cover.label", _is_positive)):
-        path = f"{sequence.folder}/{label}"
-        flags = parse_flags(read_text(container, path), len(boxes), path)
-        visible &= [is_seen(int(flag)) for flag in flags]
-    frames = numbered(sequence.folder, "{:08d}.jpg")
-    return SequenceEntry(sequence.name, sequence.archive, frames, 1, boxes, visible)
-
-
-def _is_zero(flag: int) -> bool:
-    return flag == 0
-
-
-def _is_positive(flag: int) -> bool:
-    return flag > 0
+def _entry(place: SequenceFolder) -> SequenceEntry:
+    boxes = place.boxes()
+    visible = place.unflagged(["absence.label"], len(boxes))
+    visible &= place.flags("cover.label", len(boxes)) > 0
+    return SequenceEntry.at(place, place.numbered("{:08d}.jpg"), boxes, visible, first=1)

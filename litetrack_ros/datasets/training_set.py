@@ -1,27 +1,34 @@
-"""A data set to train on: boxes in memory, frames read on demand."""
+"""A data set to train on: its index in memory and in a cache, its frames read on demand; its check.
 
-from __future__ import annotations
+The index is made by the file of the data set; :mod:`litetrack_ros.datasets.catalogue` opens sets.
+"""
 
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.datasets.containers import Containers
+from litetrack_ros.datasets.sequences import SequenceFolder
 from litetrack_ros.errors import DatasetError, MediaError
 from litetrack_ros.files import make_folder, replacing
+from litetrack_ros.geometry import FloatArray
+from litetrack_ros.images import image_size
 
-INDEX_VERSION = 1
+INDEX_VERSION = 1  # of the cached files
+SHOWN = 3  # names per problem in a check's report
+Place = TypeVar("Place")
 
 
 @dataclass(frozen=True)
 class SequenceEntry:
-    """A sequence, or a photo's object, in a data set.
+    """A sequence, or an object in a picture, as the index of a data set holds it.
 
     Attributes:
         name: the sequence's.
@@ -31,7 +38,7 @@ class SequenceEntry:
         first: number of the first frame.
         boxes_xywh: ``(T, 4)`` float32 image pixels, 0-based; no positive size where absent.
         visible: ``(T,)`` bool, whether the target can be seen.
-        video: False for a photo, whose single frame is template and search region at once.
+        video: False for a picture, which is template and search region at once.
     """
 
     name: str
@@ -41,6 +48,31 @@ class SequenceEntry:
     boxes_xywh: npt.NDArray[np.float32]
     visible: npt.NDArray[np.bool_]
     video: bool = True
+
+    @staticmethod
+    def at(
+        place: SequenceFolder,
+        frames: str,
+        boxes_xywh: FloatArray,
+        visible: npt.NDArray[np.bool_] | None = None,
+        first: int = 0,
+        video: bool = True,
+    ) -> "SequenceEntry":
+        """The entry of a sequence that lies in a folder; targets without a size are not visible.
+
+        Args:
+            place: the folder.
+            frames: as the attribute.
+            boxes_xywh: ``(T, 4)``; rows of NaN (absent targets) become boxes of size 0.
+            visible: as the attribute; by default, all.
+            first: as the attribute.
+            video: as the attribute.
+        """
+        boxes = np.nan_to_num(boxes_xywh, nan=0.0).astype(np.float32)
+        seen = np.asarray((boxes[:, 2:] > 0).all(axis=1))
+        if visible is not None:
+            seen &= visible
+        return SequenceEntry(place.name, place.archive, frames, first, boxes, seen, video)
 
     def frame_name(self, index: int) -> str:
         """Name of a frame in its container."""
@@ -60,6 +92,24 @@ class SetIndex:
 
     entries: list[SequenceEntry] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+    def add(self, places: Iterable[Place], read: Callable[[Place], SequenceEntry]) -> None:
+        """Add what is read from each place; a place that cannot be read becomes a problem."""
+        for place in places:
+            try:
+                self.entries.append(read(place))
+            except DatasetError as error:
+                self.problems.append(str(error))
+
+    def report_missing(self, complete: Iterable[str], present: Iterable[str], what: str) -> None:
+        """Make a problem of the names that are not present."""
+        names = set(complete)
+        absent = sorted(names.difference(present))
+        if absent:
+            self.problems.append(
+                f"{len(absent)} of {len(names)} sequences of {what} are missing, "
+                f"such as {absent[0]}"
+            )
 
 
 Indexer = Callable[[Containers], SetIndex]
@@ -83,7 +133,7 @@ class TrainingSet:
         return len(self.entries)
 
     def is_video(self, sequence: int) -> bool:
-        """Whether it is a video rather than a photo."""
+        """Whether it is a video rather than a picture."""
         return self.entries[sequence].video
 
     def visible(self, sequence: int) -> npt.NDArray[np.bool_]:
@@ -190,3 +240,100 @@ def _entries(
             np.asarray(content["visible"][rows], dtype=np.bool_),
             bool(content["videos"][k]),
         )
+
+
+@dataclass(frozen=True)
+class SetReport:
+    """What a check found.
+
+    Attributes:
+        name: of the set.
+        statistics: figures by name.
+        problems: one sentence each; empty for a complete set.
+    """
+
+    name: str
+    statistics: dict[str, float]
+    problems: list[str]
+
+
+def check_set(
+    training_set: TrainingSet, on_sequence: Callable[[], None] | None = None
+) -> SetReport:
+    """Check that every frame is there, and that the first of each sequence fits its box.
+
+    Frames are looked up by name in a listing of the set's folders and archives; one a sequence is
+    opened.
+
+    Args:
+        training_set: the set.
+        on_sequence: called after every sequence, for a progress bar.
+    """
+    problems = list(training_set.problems)
+    listings: dict[str, set[str]] = {}
+    missing, unreadable, shifted, outside = [], [], [], []
+    for number, entry in enumerate(training_set.entries):
+        if entry.archive not in listings:
+            # Archives come one after the other, the folder at most once: one listing is kept.
+            listings = {entry.archive: _names(training_set, entry.archive)}
+        absent = [n for n in _frame_names(entry) if n not in listings[entry.archive]]
+        if absent:
+            missing.append(f"{entry.name} ({len(absent)} frames, such as {absent[0]})")
+        else:
+            first = int(np.flatnonzero(entry.visible)[0]) if entry.visible.any() else 0
+            try:
+                width, height = image_size(training_set.encoded_frame(number, first))
+            except DatasetError:
+                unreadable.append(entry.name)
+            else:
+                boxes = entry.boxes_xywh[entry.visible]
+                right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0, initial=0)
+                if 0 < right - width <= 1 or 0 < bottom - height <= 1:
+                    shifted.append(entry.name)
+                elif _outside(boxes, width, height):
+                    outside.append(entry.name)
+        if on_sequence is not None:
+            on_sequence()
+    for names, what in (
+        (missing, "lack frames"),
+        (unreadable, "have a frame that is not an image"),
+        (outside, "have visible targets wholly outside their frames"),
+        (shifted, "have boxes that reach one px over the border, as boxes counted from 1 do"),
+    ):
+        if names:
+            shown = "; ".join(names[:SHOWN]) + ("; ..." if len(names) > SHOWN else "")
+            problems.append(f"{len(names)} sequences {what}: {shown}")
+    return SetReport(training_set.name, _statistics(training_set), problems)
+
+
+def _statistics(training_set: TrainingSet) -> dict[str, float]:
+    entries = training_set.entries
+    lengths = np.array([len(e.boxes_xywh) for e in entries])
+    visible = np.concatenate([e.visible for e in entries])
+    boxes = np.concatenate([e.boxes_xywh for e in entries])[visible]
+    sides = np.sqrt(boxes[:, 2] * boxes[:, 3]) if len(boxes) else np.zeros(1)
+    return {
+        "sequences": len(entries),
+        "videos": sum(e.video for e in entries),
+        "frames": int(lengths.sum()),
+        "visible frames": int(visible.sum()),
+        "shortest": int(lengths.min()),
+        "median length": int(np.median(lengths)),
+        "longest": int(lengths.max()),
+        "median target side px": round(float(np.median(sides)), 1),
+        "archives": len({e.archive for e in entries if e.archive}),
+    }
+
+
+def _names(training_set: TrainingSet, archive: str) -> set[str]:
+    return set(training_set.containers.get(archive).names())
+
+
+def _frame_names(entry: SequenceEntry) -> Iterator[str]:
+    return (entry.frame_name(k) for k in range(len(entry.boxes_xywh)))
+
+
+def _outside(boxes: np.ndarray, width: int, height: int) -> bool:
+    right_bottom = boxes[:, :2] + boxes[:, 2:]
+    beyond = (boxes[:, 0] >= width) | (boxes[:, 1] >= height)
+    return bool((beyond | (right_bottom <= 0).any(axis=1)).any())

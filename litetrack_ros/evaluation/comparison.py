@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.config import read_yaml
-from litetrack_ros.datasets.benchmarks import BENCHMARKS, BenchmarkSequence
+from litetrack_ros.datasets.benchmarks import BENCHMARKS
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.errors import DatasetError
 from litetrack_ros.evaluation.conventions import CONVENTIONS, ScoredSequence, Scores, score
@@ -96,7 +96,7 @@ class Comparison:
     @property
     def attributes(self) -> dict[str, dict[str, float]]:
         """The main figure by attribute and tracker, mean over the sequences tagged with it."""
-        tags = [s.attributes if isinstance(s, BenchmarkSequence) else () for s in self.sequences]
+        tags = [sequence.attributes for sequence in self.sequences]
         found = {}
         for tag in sorted({tag for of_sequence in tags for tag in of_sequence}):
             tagged = np.array([tag in of_sequence for of_sequence in tags])
@@ -338,28 +338,15 @@ def _read_one(folder: Path, name: str) -> list[SequenceRun]:
 
 def _sizes(convention: str, sequences: Sequence[AnnotatedSequence]) -> dict[str, tuple[int, int]]:
     """Width and height of each sequence's frames, where the convention clips boxes to them."""
-    if not CONVENTIONS[convention].clips:
-        return {}
-    sizes = {}
-    for sequence in sequences:
-        if isinstance(sequence, BenchmarkSequence):
-            sizes[sequence.name] = sequence.frame_size()
-        else:
-            height, width = next(sequence.frames()).image.shape[:2]
-            sizes[sequence.name] = (width, height)
-    return sizes
+    clips = CONVENTIONS[convention].clips
+    return {sequence.name: sequence.frame_size() for sequence in sequences if clips}
 
 
 def _scored(
     sequence: AnnotatedSequence, run: SequenceRun, sizes: Mapping[str, tuple[int, int]]
 ) -> ScoredSequence:
-    visible: npt.NDArray[np.bool_] | None
-    if isinstance(sequence, BenchmarkSequence):
-        visible = sequence.visible
-    else:
-        visible = np.asarray(np.isfinite(sequence.boxes_xywh).all(axis=1))
-    size = sizes.get(sequence.name)
-    return ScoredSequence(sequence.name, run.boxes_xywh, sequence.boxes_xywh, visible, size)
+    truth, size = sequence.boxes_xywh, sizes.get(sequence.name)
+    return ScoredSequence(sequence.name, run.boxes_xywh, truth, sequence.visible, size)
 
 
 def _cells(values: npt.ArrayLike) -> list[str]:

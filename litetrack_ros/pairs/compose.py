@@ -1,21 +1,32 @@
-"""Draws the part of a synthetic frame that a crop needs, and crops it as a tracker does."""
+"""What a synthetic frame is composed of, and drawing the part of it that a crop needs."""
 
-from __future__ import annotations
-
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from litetrack_ros.crop import CropRegion, extract_crop
-from litetrack_ros.geometry import FloatArray, xyxy_to_xywh
+from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.opencv import cv2
-from litetrack_ros.pairs.degradation import Look, apply_look, motion_blur, soften
-from litetrack_ros.pairs.materials import Sprite
-from litetrack_ros.pairs.placement import Placement, bounds_xyxy, zoom
+from litetrack_ros.pairs.degradation import Look, apply_look, motion_blur, soften, tone_table
+from litetrack_ros.pairs.materials import Materials, Sprite
+from litetrack_ros.pairs.poses import (
+    Placement,
+    Pose,
+    bounds_xyxy,
+    covered_part,
+    draw_pose,
+    place,
+    vary_pose,
+    zoom,
+)
+from litetrack_ros.pairs.sprites import draw_sprite, draw_twin
 
 Rng = np.random.Generator
+
+_HIDDEN_PART = 0.35  # of the target, that a distractor may cover
 
 
 class Layer(NamedTuple):
@@ -40,7 +51,7 @@ class Layer(NamedTuple):
         return bounds_xyxy(self.placement.points(self.sprite.outline_xy))
 
 
-class Frame(NamedTuple):
+class Composition(NamedTuple):
     """A synthetic frame that has not been drawn.
 
     Attributes:
@@ -59,13 +70,7 @@ class Frame(NamedTuple):
     look: Look
 
 
-def clip_xyxy_to_xywh(bounds: FloatArray, width: int, height: int) -> FloatArray:
-    """The part of a box inside a frame, as xywh; of size 0 where it lies outside."""
-    limits = np.array([width, height, width, height], dtype=np.float64)
-    return xyxy_to_xywh(np.clip(bounds, 0.0, limits))
-
-
-def draw_crop(frame: Frame, region: CropRegion, rng: Rng) -> Uint8Image:
+def draw_crop(frame: Composition, region: CropRegion, rng: Rng) -> Uint8Image:
     """Draw as much of a frame as a region shows and extract the crop, RGB."""
     # One pixel more than the region: extract_crop treats a region that touches the border of the
     # frame differently from one that does not.
@@ -84,7 +89,9 @@ def draw_crop(frame: Frame, region: CropRegion, rng: Rng) -> Uint8Image:
     return extract_crop(image, inner)
 
 
-def draw_window(frame: Frame, x0: int, y0: int, width: int, height: int, rng: Rng) -> Uint8Image:
+def draw_window(
+    frame: Composition, x0: int, y0: int, width: int, height: int, rng: Rng
+) -> Uint8Image:
     """Draw a rectangle of a frame, ``(height, width, 3)`` uint8 RGB."""
     middle = np.array([0.5 * frame.background.shape[1], 0.5 * frame.background.shape[0]])
     source, placement = _shrink(frame.background, frame.placement, middle)
@@ -155,3 +162,96 @@ def _shrink(
             frequency=bend.frequency * ratio,
         )
     return np.asarray(small), Placement(placement.matrix @ zoom(*ratio), bend)
+
+
+def draw_layer(rng: Rng, sprite: Sprite, pose: Pose, center: FloatArray, size_px: float) -> Layer:
+    """An object in a frame, with its own light, edge and motion."""
+    placement = place(sprite.outline_xy, pose, (float(center[0]), float(center[1])), size_px)
+    u = rng.random(3)
+    feather = float(rng.uniform(0.3, 0.9)) if u[0] < 0.7 else 0.0
+    motion = (
+        (float(rng.uniform(2.0, 2.0 + 0.15 * size_px)), float(rng.uniform(0.0, math.pi)))
+        if u[1] < 0.12
+        else (0.0, 0.0)
+    )
+    return Layer(sprite, placement, None, feather, motion)
+
+
+def draw_tones(rng: Rng, strength: float) -> Uint8Image:
+    """A colour table for one object: brightness, tint and contrast vary with the strength."""
+    gain = np.exp(rng.normal(0.0, 0.3 * strength, 3) + rng.normal(0.0, strength))
+    gamma = math.exp(rng.normal(0.0, strength))
+    return tone_table((float(gain[0]), float(gain[1]), float(gain[2])), gamma, 0.0)
+
+
+def draw_distractor_count(rng: Rng, share: float) -> int:
+    """Two to four in this share of the calls, one in a tenth of the others."""
+    if rng.random() < share:
+        return int(rng.integers(2, 5))
+    return int(rng.random() < 0.1)
+
+
+def draw_distractors(
+    rng: Rng,
+    materials: Materials,
+    region: CropRegion,
+    target_xyxy: FloatArray | None,
+    size_px: float,
+    count: int,
+    twin_of: tuple[Sprite, Pose] | None,
+    colours_show: bool = True,
+) -> list[Layer]:
+    """Other objects in a search region, from the target's pool and of its size.
+
+    Args:
+        rng: the pair's generator.
+        materials: the pool.
+        region: where they go.
+        target_xyxy: what the frame shows of the target, left mostly visible, or None.
+        size_px: the target's size.
+        count: how many are tried; one that would hide the target is left out.
+        twin_of: the target's picture and pose; 45 % of the distractors resemble it.
+        colours_show: see :func:`draw_twin`.
+    """
+    layers: list[Layer] = []
+    hidden = 0.0
+    for _ in range(count):
+        if twin_of is not None and rng.random() < 0.45:
+            sprite = draw_twin(rng, twin_of[0], materials, colours_show)
+            pose = vary_pose(rng, twin_of[1])
+        else:
+            sprite = draw_sprite(rng, materials)
+            pose = draw_pose(rng, rng.random() < 0.3)
+        size = size_px * math.exp(float(np.clip(rng.normal(0.0, 0.3), -0.8, 0.6)))
+        for _ in range(4):
+            place_in_region = rng.random(2)
+            center = place_in_region * region.side_px + (region.x0_px, region.y0_px)
+            layer = draw_layer(rng, sprite, pose, center, size)
+            covers = 0.0 if target_xyxy is None else covered_part(target_xyxy, layer.bounds())
+            if hidden + covers < _HIDDEN_PART:
+                hidden += covers
+                layers.append(layer._replace(tones=draw_tones(rng, 0.12)))
+                break
+    return layers
+
+
+def draw_occluder(
+    rng: Rng,
+    materials: Materials,
+    target_xyxy: FloatArray,
+    size_px: float,
+    others: Sequence[Layer],
+) -> Layer | None:
+    """An object that covers a part of the target, with the others at most half of it."""
+    hidden = sum(covered_part(target_xyxy, other.bounds()) for other in others)
+    middle = 0.5 * (target_xyxy[:2] + target_xyxy[2:])
+    half = 0.5 * (target_xyxy[2:] - target_xyxy[:2])
+    sprite, pose = draw_sprite(rng, materials), draw_pose(rng, rng.random() < 0.5)
+    for _ in range(4):
+        angle = rng.uniform(0.0, 2.0 * math.pi)
+        direction = np.array([math.cos(angle), math.sin(angle)])
+        center = middle + direction * half * rng.uniform(0.5, 1.1)
+        layer = draw_layer(rng, sprite, pose, center, size_px * rng.uniform(0.35, 0.9))
+        if 0.08 < covered_part(target_xyxy, layer.bounds()) < 0.5 - hidden:
+            return layer
+    return None

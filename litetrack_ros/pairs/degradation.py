@@ -3,8 +3,6 @@
 Applied after everything is in place, so that the target and its surroundings share it.
 """
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 from typing import NamedTuple

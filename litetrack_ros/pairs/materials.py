@@ -6,8 +6,6 @@ two-valued grey one is the mask of the object in the photo of the same name, and
 processes made by fork share them.
 """
 
-from __future__ import annotations
-
 import re
 import zlib
 from collections.abc import Iterable, Sequence
@@ -111,7 +109,7 @@ class Materials:
         """The photos whose main object is known."""
         return [photo for photo in self.photos if photo.object_outline_xy is not None]
 
-    def split(self, split: Split, held_out_clips: Sequence[str] = HELD_OUT_CLIPS) -> Materials:
+    def split(self, split: Split, held_out_clips: Sequence[str] = HELD_OUT_CLIPS) -> "Materials":
         """The part for training or for validation; they share no picture.
 
         Photos and cut-outs are parted by a hash of their name up to its first number, so that

@@ -1,13 +1,19 @@
-"""What a training pair is."""
+"""What a training pair is, and a picture of pairs to look at what a network is taught."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from litetrack_ros.images import Uint8Image
+from litetrack_ros.crop import CropRegion
+from litetrack_ros.geometry import FloatArray, cxcywh_to_xywh, xywh_to_cxcywh
+from litetrack_ros.images import Uint8Image, to_bgr8
+from litetrack_ros.media.drawing import draw_box, tile
+from litetrack_ros.opencv import cv2
+
+_BOX_BGR = (0, 230, 255)
+_ABSENT_BGR = (70, 70, 255)
 
 
 class Pair(NamedTuple):
@@ -26,3 +32,56 @@ class Pair(NamedTuple):
     search: Uint8Image
     search_box_cxcywh_norm: npt.NDArray[np.float32]
     present: bool
+
+
+def make_pair(
+    template: Uint8Image,
+    template_region: CropRegion,
+    init_box_xywh: FloatArray,
+    search: Uint8Image,
+    search_region: CropRegion,
+    box_xywh: FloatArray | None,
+) -> Pair:
+    """Crops and the target's boxes in their frames to a pair; a box of None is an absent target."""
+    template_box = template_region.image_to_crop_norm(xywh_to_cxcywh(init_box_xywh))
+    search_box = np.zeros(4)
+    if box_xywh is not None:
+        search_box = search_region.image_to_crop_norm(xywh_to_cxcywh(box_xywh))
+    return Pair(
+        np.ascontiguousarray(template),
+        template_box.astype(np.float32),
+        np.ascontiguousarray(search),
+        search_box.astype(np.float32),
+        box_xywh is not None,
+    )
+
+
+def contact_sheet(pairs: Sequence[Pair], columns: int = 4) -> Uint8Image:
+    """Pairs in rows: the template at the left of its search region, the target's boxes drawn.
+
+    A search region without the target has a red border.
+
+    Returns:
+        ``(H, W, 3)`` uint8 BGR.
+    """
+    return tile([_panel(pair) for pair in pairs], columns)
+
+
+def _panel(pair: Pair) -> Uint8Image:
+    template = _with_box(pair.template, pair.template_box_cxcywh_norm)
+    if pair.present:
+        search = _with_box(pair.search, pair.search_box_cxcywh_norm)
+    else:
+        search = to_bgr8(pair.search, "rgb")
+        last = search.shape[0] - 1
+        cv2.rectangle(search, (0, 0), (last, last), _ABSENT_BGR, 3)
+    panel = np.zeros((search.shape[0], template.shape[1] + search.shape[1], 3), dtype=np.uint8)
+    panel[: template.shape[0], : template.shape[1]] = template
+    panel[:, template.shape[1] :] = search
+    return panel
+
+
+def _with_box(crop_rgb: Uint8Image, box_cxcywh_norm: npt.NDArray[np.float32]) -> Uint8Image:
+    shown = to_bgr8(crop_rgb, "rgb")
+    draw_box(shown, cxcywh_to_xywh(box_cxcywh_norm * crop_rgb.shape[0]), _BOX_BGR)
+    return shown

@@ -1,33 +1,34 @@
 """Training pairs from annotated video and photos, drawn as in the authors' training code.
 
 A pair is a pure function of a seed and its index. The order of the random numbers is the authors',
-so that the same numbers give the same pairs; the differences are named where they are.
+so that the same numbers give the same pairs. Differences from the released code, all of less than
+a grey level or a pixel: brightness is rounded to whole grey levels; a frame that is decoded at
+reduced scale is averaged where theirs is sampled; and for models with ``decode: exact`` boxes are
+measured from the crop's true corner and mirrored about the image's true middle (the released code
+is off by half a pixel in both).
 """
-
-from __future__ import annotations
 
 import bisect
 import itertools
 import logging
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from litetrack_ros.config import ModelConfig
+from litetrack_ros.crop import CropRegion, extract_crop
 from litetrack_ros.datasets.training_set import TrainingSet
-from litetrack_ros.errors import ConfigError, DatasetError
-from litetrack_ros.pairs.jittered_crop import (
-    Draws,
-    Jitter,
-    NoCropError,
-    PairLook,
-    adjust_brightness,
-    jittered_crop,
-)
+from litetrack_ros.errors import DatasetError
+from litetrack_ros.geometry import FloatArray, xywh_to_cxcywh
+from litetrack_ros.images import Uint8Image, decode_bgr, image_size, reduction_for
+from litetrack_ros.opencv import cv2
 from litetrack_ros.pairs.pair import Pair
+from litetrack_ros.pairs.pair_recipe import PairSampling
 
+MIN_SIDE_PX = 1  # of a crop in its image
 MIN_FRAMES = 20  # shorter videos are never drawn
 MIN_VISIBLE = 4  # ... nor those with no more frames than this in which the target is visible
 GAP_STEP = 5  # the largest gap grows by this until a search frame is found
@@ -35,70 +36,182 @@ MAX_FAULTS = 100  # pairs drawn in vain, one after the other, before training st
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class PairSampling:
-    """How pairs are drawn; the defaults are those of the released configurations.
+class NoCropError(Exception):
+    """A crop that would hold nothing of its image; another pair is to be drawn."""
 
-    Attributes:
-        train, validation: names of data sets, parted by blanks; ``name:2`` is drawn from twice as
-            often.
-        max_gap: frames between template and search region, below this.
-        template_center_jitter, search_center_jitter: the crop's centre is moved by up to half of
-            this many target sizes along each axis.
-        template_scale_jitter, search_scale_jitter: standard deviation of the logarithm of the
-            crop's width and height over the target's.
-        grey: share of pairs without colour, both crops alike.
-        flip: share of pairs mirrored, both crops alike.
-        brightness: each crop is made brighter or darker by up to this part.
-        reduced_decode: decode JPEGs at half, a quarter or an eighth of their size where the crop
-            is shrunk at least as much anyway.
+
+class Draws(Protocol):
+    """Where random numbers come from; NumPy's ``Generator`` is one."""
+
+    def random(self) -> float:
+        """Uniform in [0, 1)."""
+
+    def standard_normal(self) -> float:
+        """Of the normal distribution."""
+
+
+class Jitter(NamedTuple):
+    """How far a crop may be moved (in target sizes) and scaled (as a standard deviation)."""
+
+    center: float
+    scale: float
+
+
+class PairLook(NamedTuple):
+    """What both crops of a pair have in common."""
+
+    grey: bool
+    mirrored: bool
+
+
+def jitter_box(box_xywh: FloatArray, jitter: Jitter, draws: Draws) -> FloatArray:
+    """The box a crop is cut around: log-normal in size, uniform in position.
+
+    Args:
+        box_xywh: the target, ``(4,)``.
+        jitter: how much.
+        draws: two normal and two uniform numbers are taken, also where nothing is jittered.
     """
-
-    train: str = "lasot_train got10k_vottrain coco2017_train trackingnet"
-    validation: str = "got10k_votval"
-    max_gap: int = 200
-    template_center_jitter: float = 0.0
-    template_scale_jitter: float = 0.0
-    search_center_jitter: float = 3.0
-    search_scale_jitter: float = 0.25
-    grey: float = 0.05
-    flip: float = 0.5
-    brightness: float = 0.2
-    reduced_decode: bool = True
-
-    def __post_init__(self) -> None:
-        if self.max_gap < 2:
-            raise ConfigError(f"max_gap is {self.max_gap}, but must be at least 2")
-        for key in ("grey", "flip"):
-            if not 0 <= getattr(self, key) <= 1:
-                raise ConfigError(f"{key} is {getattr(self, key)}, but must be from 0 to 1")
-        shared_sets(self.train), shared_sets(self.validation)
-
-    def jitter(self, template: bool) -> Jitter:
-        """How one of the crops is moved and scaled."""
-        if template:
-            return Jitter(self.template_center_jitter, self.template_scale_jitter)
-        return Jitter(self.search_center_jitter, self.search_scale_jitter)
+    scale = np.exp(np.array([draws.standard_normal() for _ in range(2)]) * jitter.scale)
+    size = box_xywh[2:] * scale
+    reach = math.sqrt(size[0] * size[1]) * jitter.center
+    shift = np.array([draws.random() for _ in range(2)]) - 0.5
+    center = box_xywh[:2] + 0.5 * box_xywh[2:] + reach * shift
+    return np.concatenate([center - 0.5 * size, size])
 
 
-def shared_sets(text: str) -> dict[str, float]:
-    """Names and shares of a list such as ``lasot got10k_vottrain:2``.
+def jittered_crop(
+    encoded: bytes,
+    box_xywh: npt.NDArray[np.float32],
+    config: ModelConfig,
+    is_template: bool,
+    jitter: Jitter,
+    look: PairLook,
+    draws: Draws,
+    reduced_decode: bool,
+) -> tuple[Uint8Image, npt.NDArray[np.float32]]:
+    """Decode a frame and cut a crop out of it.
+
+    Args:
+        encoded: the frame's file.
+        box_xywh: the target in it, image pixels.
+        config: size, factor and convention of the crop.
+        is_template: whether it is a template or a search region.
+        jitter, look: how it is changed.
+        draws: random numbers.
+        reduced_decode: whether the frame may be decoded at a smaller scale.
+
+    Returns:
+        The crop, ``(S, S, 3)`` uint8 RGB, and the target in it, ``(4,)`` float32 cxcywh in units
+        of the crop's side.
 
     Raises:
-        ConfigError: empty, or a share that is not a positive number.
+        NoCropError: the crop has no pixel, or none of its cells lies inside the image.
+        DatasetError: the file is not an image.
     """
-    shares = {}
-    for word in text.split():
-        name, _, share = word.partition(":")
-        try:
-            shares[name] = float(share or 1)
-        except ValueError:
-            shares[name] = 0.0
-        if not shares[name] > 0:
-            raise ConfigError(f"'{word}': the share of a data set must be a positive number")
-    if not shares:
-        raise ConfigError("the list of data sets is empty: name at least one")
-    return shares
+    width, height = image_size(encoded)
+    box = mirrored_box(box_xywh, width, config) if look.mirrored else box_xywh.astype(np.float64)
+    around = jitter_box(box, jitter, draws)
+    factor = config.template_factor if is_template else config.search_factor
+    size_px = config.template_size if is_template else config.search_size
+    if math.sqrt(around[2] * around[3]) * factor <= MIN_SIDE_PX - 1:
+        raise NoCropError
+    region = CropRegion.around(around, factor, size_px)
+    if not any_cell_inside(region, width, height, config.stride):
+        raise NoCropError
+    reduction = reduction_for(region.side_px / region.size_px) if reduced_decode else 1
+    image = decode_bgr(encoded, reduction)
+    if reduction == 1:
+        # As in the authors' code, whole frames are mirrored and made grey before they are cropped.
+        image = image[:, ::-1] if look.mirrored else image
+        crop = extract_crop(_grey(image) if look.grey else image, region)
+    else:
+        crop = _extract_reduced(image, region, (width, height), look.mirrored)
+        crop = _grey(crop) if look.grey else crop
+    rgb = np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return rgb, box_in_crop(box, region, config)
+
+
+def mirrored_box(
+    box_xywh: npt.NDArray[np.floating], image_width_px: int, config: ModelConfig
+) -> FloatArray:
+    """The box in the mirrored image; ``official`` counts pixel centres, which is one px off."""
+    x, y, w, h = (float(v) for v in box_xywh)
+    last = image_width_px - 1 if config.decode == "official" else image_width_px
+    return np.array([last - (x + w), y, w, h])
+
+
+def box_in_crop(
+    box_xywh: FloatArray, region: CropRegion, config: ModelConfig
+) -> npt.NDArray[np.float32]:
+    """A box as cxcywh in units of the crop's side.
+
+    ``official`` puts the middle of the crop at (size - 1) / 2 and on the jittered box's own centre,
+    ``exact`` measures from the crop's rounded corner.
+    """
+    cxcywh = xywh_to_cxcywh(box_xywh)
+    if config.decode == "exact":
+        return region.image_to_crop_norm(cxcywh).astype(np.float32)
+    size = region.size_px
+    center = (size - 1) / 2 + (cxcywh[:2] - region.center_xy_px) * region.resize_factor
+    both = np.concatenate([center, cxcywh[2:] * region.resize_factor])
+    return (both / size).astype(np.float32)
+
+
+def any_cell_inside(region: CropRegion, width_px: int, height_px: int, stride: int) -> bool:
+    """Whether some cell of the crop shows the image, by the authors' test.
+
+    They resize a mask of the padding, take every 16th pixel of it, and draw another pair where all
+    of those are padding.
+    """
+    for start, length in ((region.x0_px, width_px), (region.y0_px, height_px)):
+        outside = np.ones((1, region.side_px))
+        last = length - 1 if start + region.side_px > length - 1 else length
+        outside[:, max(0, -start) : max(0, last - start)] = 0
+        resized = cv2.resize(outside, (region.size_px, 1))
+        if (resized[0, ::stride] != 0).all():
+            return False
+    return True
+
+
+def adjust_brightness(crop: Uint8Image, reach: float, draws: Draws) -> Uint8Image:
+    """Scale the grey levels by a uniform factor within ``reach`` of 1, clipped at white."""
+    low = max(0.0, 1 - reach)
+    factor = low + (1 + reach - low) * draws.random()
+    return np.asarray(cv2.convertScaleAbs(crop, alpha=factor), dtype=np.uint8)
+
+
+def _grey(image: Uint8Image) -> Uint8Image:
+    grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_BGR2GRAY)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _extract_reduced(
+    image: Uint8Image, region: CropRegion, full_size: tuple[int, int], mirrored: bool
+) -> Uint8Image:
+    """The crop from a frame that was decoded at a smaller scale, zeros outside.
+
+    Args:
+        image: the frame, smaller, not mirrored.
+        region: in the mirrored full-size frame, if mirrored.
+        full_size: width and height of the frame.
+        mirrored: whether the crop is to be mirrored.
+    """
+    scale_x, scale_y = image.shape[1] / full_size[0], image.shape[0] / full_size[1]
+    step = region.side_px / region.size_px  # image px per crop px
+    # A crop pixel's centre (u + 0.5) lies at x0 + (u + 0.5) * step in the full image.
+    left = region.x0_px + 0.5 * step
+    across, left = (-step, full_size[0] - left) if mirrored else (step, left)
+    to_image = np.array(
+        [
+            [across * scale_x, 0, left * scale_x - 0.5],
+            [0, step * scale_y, (region.y0_px + 0.5 * step) * scale_y - 0.5],
+        ]
+    )
+    size = (region.size_px, region.size_px)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpAffine(image, to_image, size, flags=flags)
+    return np.asarray(warped, dtype=np.uint8)
 
 
 class FrameChoice(NamedTuple):
@@ -204,14 +317,18 @@ class TrackingPairs:
         chosen = self.sets[choice.set_index]
         look = PairLook(draws.random() < sampling.grey, draws.random() < sampling.flip)
         crops, boxes = [], []
-        for is_template in (True, False):
+        jitters = {
+            True: Jitter(sampling.template_center_jitter, sampling.template_scale_jitter),
+            False: Jitter(sampling.search_center_jitter, sampling.search_scale_jitter),
+        }
+        for is_template, jitter in jitters.items():
             frame = choice.template_frame if is_template else choice.search_frame
             crop, box = jittered_crop(
                 chosen.encoded_frame(choice.sequence, frame),
                 chosen.boxes(choice.sequence)[frame],
                 config,
                 is_template,
-                sampling.jitter(is_template),
+                jitter,
                 look,
                 draws,
                 sampling.reduced_decode,

@@ -1,7 +1,5 @@
 """Objects for synthetic scenes: cut-outs, and pieces of photos in random shapes."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

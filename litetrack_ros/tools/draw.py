@@ -12,15 +12,7 @@ from litetrack_ros.datasets.sequences import GROUND_TRUTH, read_boxes
 from litetrack_ros.errors import DatasetError, MediaError
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image, to_bgr8
-from litetrack_ros.media.drawing import (
-    GROUND_TRUTH_COLOR,
-    TRACKER_COLORS,
-    Color,
-    LegendEntry,
-    draw_box,
-    draw_legend,
-    tile,
-)
+from litetrack_ros.media import drawing
 from litetrack_ros.media.sources import open_source
 from litetrack_ros.media.writers import writing_video
 from litetrack_ros.tools.arguments import Progress
@@ -33,7 +25,7 @@ class Track(NamedTuple):
     """One tracker's boxes, in the colour they are drawn in."""
 
     name: str
-    color: Color
+    color: drawing.Color
     boxes_xywh: FloatArray
 
 
@@ -111,12 +103,12 @@ def read_tracks(request: Request) -> tuple[list[Track], list[Track]]:
         name, separator, path = argument.partition("=")
         if not separator or not name or not path:
             raise DatasetError(f"--boxes takes NAME=FILE, not '{argument}'")
-        color = TRACKER_COLORS[number % len(TRACKER_COLORS)]
+        color = drawing.TRACKER_COLORS[number % len(drawing.TRACKER_COLORS)]
         tracks.append(Track(name, color, read_boxes(Path(path))))
     truth = []
     if request.groundtruth is not None:
         file = Path(request.groundtruth or Path(request.src) / GROUND_TRUTH)
-        truth.append(Track(_GROUND_TRUTH_NAME, GROUND_TRUTH_COLOR, read_boxes(file)))
+        truth.append(Track(_GROUND_TRUTH_NAME, drawing.GROUND_TRUTH_COLOR, read_boxes(file)))
     lengths = {track.name: len(track.boxes_xywh) for track in [*tracks, *truth]}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
@@ -128,8 +120,8 @@ def draw_together(image_bgr: Uint8Image, tracks: Sequence[Track], index: int) ->
     """A copy of a frame with all boxes and a legend on it."""
     drawn = np.array(image_bgr)
     for track in tracks:
-        draw_box(drawn, track.boxes_xywh[index], track.color)
-    draw_legend(drawn, [LegendEntry(track.name, track.color) for track in tracks])
+        drawing.draw_box(drawn, track.boxes_xywh[index], track.color)
+    drawing.draw_legend(drawn, [drawing.LegendEntry(track.name, track.color) for track in tracks])
     return drawn
 
 
@@ -138,4 +130,4 @@ def draw_beside(
 ) -> Uint8Image:
     """A panel a tracker, each with the ground truth."""
     panels = [draw_together(image_bgr, [*truth, track], index) for track in tracks]
-    return tile(panels, _COLUMNS)
+    return drawing.tile(panels, _COLUMNS)

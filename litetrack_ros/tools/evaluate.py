@@ -10,18 +10,21 @@ from litetrack_ros.config import ModelChoice
 from litetrack_ros.datasets.benchmarks import BENCHMARKS, read_benchmark
 from litetrack_ros.datasets.sequences import AnnotatedSequence, find_sequences
 from litetrack_ros.errors import ConfigError
-from litetrack_ros.evaluation import comparison, runner
+from litetrack_ros.evaluation.comparison import compare, score_perturbed, scoring_of
 from litetrack_ros.evaluation.conventions import CONVENTIONS, PLAIN
 from litetrack_ros.evaluation.results import SequenceRun, claim_folder
+from litetrack_ros.evaluation.runner import (
+    PERTURBATION,
+    Executor,
+    InPlace,
+    ProcessPool,
+    plan,
+    run_all,
+)
 from litetrack_ros.evaluation.trackers import LITETRACK, OpenedTracker, TrackerChoice
 from litetrack_ros.opencv import cv2
 from litetrack_ros.report.tables import format_table, write_json
-from litetrack_ros.tools.arguments import (
-    Progress,
-    add_json_argument,
-    add_model_arguments,
-    describe_backend,
-)
+from litetrack_ros.tools import arguments
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="%(default)s (the default), or one of OpenCV's: csrt, kcf, mil, medianflow, mosse ...",
     )
-    add_model_arguments(parser)
+    arguments.add_model_arguments(parser)
     parser.add_argument("--jobs", type=int, default=1, help="processes (%(default)s)")
     parser.add_argument(
         "--devices", nargs="+", metavar="DEVICE", help="processes take them in turn, over --device"
@@ -81,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="run N more times from first boxes that are up to 5 %% off",
     )
-    add_json_argument(parser)
+    arguments.add_json_argument(parser)
 
 
 def run(request: Request) -> int:
@@ -95,17 +98,17 @@ def run(request: Request) -> int:
     choice = TrackerChoice(request.tracker, dataclasses.replace(request.model, device=devices[0]))
     opened = choice.open()
     about = _about(choice, opened)
-    planned = runner.plan(sequences, request.out, request.perturbed)
+    planned = plan(sequences, request.out, request.perturbed)
     if request.out is not None:
         claim_folder(request.out, _identity(about))
         left = {one.sequence.name for one in planned if one.finished() is None}
         print(f"{len(sequences) - len(left)} of {len(sequences)} sequences are done", flush=True)
     unfinished = sum(len(one.sequence) for one in planned if one.finished() is None)
-    with Progress(unfinished, request.benchmark or "evaluate") as progress:
-        executor: runner.Executor = runner.InPlace(opened.make, progress.step)
+    with arguments.Progress(unfinished, request.benchmark or "evaluate") as progress:
+        executor: Executor = InPlace(opened.make, progress.step)
         if request.jobs > 1:
-            executor = runner.ProcessPool(choice.open_on, devices, request.jobs, progress.step)
-        runs = runner.run_all(planned, executor)
+            executor = ProcessPool(choice.open_on, devices, request.jobs, progress.step)
+        runs = run_all(planned, executor)
     if request.out is not None:
         print(f"results: {request.out}")
     if convention:
@@ -127,13 +130,13 @@ def _convention(request: Request) -> str:
         return request.convention or PLAIN
     if not BENCHMARKS[request.benchmark].convention and request.out is not None:
         return ""
-    return request.convention or comparison.scoring_of(request.benchmark)
+    return request.convention or scoring_of(request.benchmark)
 
 
 def _about(choice: TrackerChoice, opened: OpenedTracker) -> dict[str, Any]:
     """What the report says of the tracker, printed too."""
     if opened.info is not None:
-        print(f"tracker: {describe_backend(opened.info)}", flush=True)
+        print(f"tracker: {arguments.describe_backend(opened.info)}", flush=True)
         return {"tracker": choice.name, "backend": dataclasses.asdict(opened.info)}
     print(f"tracker: {choice.name} of OpenCV {cv2.__version__}", flush=True)
     return {"tracker": choice.name, "opencv_version": cv2.__version__}
@@ -157,7 +160,7 @@ def _report(
     of_each = 1 + request.perturbed
     true_runs = {request.tracker: runs[::of_each]}
     title = request.benchmark or "folder"
-    found = comparison.compare(title, convention, sequences, true_runs)
+    found = compare(title, convention, sequences, true_runs)
     print(f"convention {convention}: {CONVENTIONS[convention].about}")
     print(format_table(*found.sequence_table(request.tracker)))
     figures = {**about, **found.sequence_figures(request.tracker)}
@@ -166,8 +169,8 @@ def _report(
             sequence.name: runs[k * of_each + 1 : (k + 1) * of_each]
             for k, sequence in enumerate(sequences)
         }
-        perturbed = comparison.score_perturbed(convention, sequences, groups)
-        print(f"\nfrom {request.perturbed} first boxes, up to {runner.PERTURBATION:.0%} off:")
+        perturbed = score_perturbed(convention, sequences, groups)
+        print(f"\nfrom {request.perturbed} first boxes, up to {PERTURBATION:.0%} off:")
         print(format_table(*perturbed.table()))
         figures["perturbed"] = perturbed.figures()
     write_json(request.json, figures)

@@ -16,18 +16,10 @@ from litetrack_ros.datasets.sequences import format_boxes
 from litetrack_ros.files import replacing, write_text
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Image, Uint8Image, to_bgr8
-from litetrack_ros.media import windows
-from litetrack_ros.media.drawing import GREEN, RED, draw_box, draw_text
+from litetrack_ros.media import drawing, windows
 from litetrack_ros.media.sources import Source, open_source
 from litetrack_ros.media.writers import writing_video
-from litetrack_ros.tools.arguments import (
-    Progress,
-    add_init_box_argument,
-    add_model_arguments,
-    describe_backend,
-    images_and_box,
-    init_box,
-)
+from litetrack_ros.tools import arguments
 from litetrack_ros.tracker.following import follow
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import Tracker, TrackResult
@@ -50,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "src", metavar="SRC", help="a video file, a folder of images, or a camera index"
     )
-    add_model_arguments(parser)
-    add_init_box_argument(parser)
+    arguments.add_model_arguments(parser)
+    arguments.add_init_box_argument(parser)
     parser.add_argument("--show", action="store_true", help="show the frames; q or Esc stops")
     parser.add_argument("--save", type=Path, metavar="OUT.mp4", help="write the frames with boxes")
     parser.add_argument(
@@ -65,10 +57,10 @@ def run(request: Request) -> int:
         if request.show:
             windows.check_display()
         backend = open_backend(request.model)
-        print(f"model: {describe_backend(backend.info)}", flush=True)
+        print(f"model: {arguments.describe_backend(backend.info)}", flush=True)
         with contextlib.ExitStack() as stack:
             shown = TrackWriter(request, source, stack)
-            box = init_box(request.src, request.init_box)
+            box = arguments.init_box(request.src, request.init_box)
             print(summary(track_source(source, backend, shown, box)))
     return 0
 
@@ -126,8 +118,8 @@ def track_source(
         MediaError: the source cannot be read to its end, or an output cannot be written.
     """
     results: list[TrackResult] = []
-    images, box = images_and_box(source, init_box_xywh)
-    with Progress(source.frame_count, source.name) as progress:
+    images, box = arguments.images_and_box(source, init_box_xywh)
+    with arguments.Progress(source.frame_count, source.name) as progress:
         try:
             for step in follow(Tracker(backend), images, box):
                 results.append(step.result)
@@ -163,7 +155,7 @@ def summary(results: Sequence[TrackResult]) -> str:
 def draw_result(image: Image, result: TrackResult) -> Uint8Image:
     """A copy of a frame as BGR with the box, the state and the score on it."""
     drawn = np.array(to_bgr8(image))
-    color = GREEN if result.state is State.TRACKING else RED
-    draw_box(drawn, result.box_xywh, color)
-    draw_text(drawn, f"{result.state.name} {result.score:.2f}", color=color)
+    color = drawing.GREEN if result.state is State.TRACKING else drawing.RED
+    drawing.draw_box(drawn, result.box_xywh, color)
+    drawing.draw_text(drawn, f"{result.state.name} {result.score:.2f}", color=color)
     return drawn

@@ -32,7 +32,7 @@ from litetrack_ros.training.peak_losses import peak_losses
 from litetrack_ros.training.pretrained import load_pretrained_stem
 from litetrack_ros.training.processes import ProcessGroup, process_group
 from litetrack_ros.training.recipe import Recipe
-from litetrack_ros.training.run_log import Record, open_board
+from litetrack_ros.training.run_log import TRAINING, VALIDATION, Record, open_board, write_curves
 from litetrack_ros.training.schedule import rate_factor
 from litetrack_ros.training.stopping import StopRequest
 from litetrack_ros.training.validation import ValidationReport, validate
@@ -171,7 +171,7 @@ def train(
         source: makes the training pairs.
         validation: makes the held-out pairs.
         folder: of the run; gets ``state.pt``, ``latest.safetensors``, ``best.safetensors``,
-            ``training.csv`` and ``validation.csv``.
+            ``training.csv``, ``validation.csv`` and ``curves.html``.
         options: how to carry it out.
 
     Returns:
@@ -234,8 +234,8 @@ class _Run:
         held_out = trainer.held_out(validation) if self.writes else []
         figures: list[dict[str, Tensor]] = []
         board = open_board(self.folder) if self.writes else None
-        record = Record(self.folder, "training", self.done, board)
-        checks = Record(self.folder, "validation", self.done + 1, board)
+        record = Record(self.folder, TRAINING, self.done, board)
+        checks = Record(self.folder, VALIDATION, self.done + 1, board)
         batch: PairBatch | None = first
         bar = tqdm(
             total=recipe.steps,
@@ -261,6 +261,8 @@ class _Run:
                 if self.writes and saving:
                     self.save()
                 batch = None if last else next(batches)
+        if self.writes:
+            write_curves(self.folder)
         return self.done
 
     def _validate(self, held_out: list[PairBatch], checks: Record) -> ValidationReport:

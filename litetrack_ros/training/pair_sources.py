@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from litetrack_ros.datasets.catalogue import locate_set, open_set
-from litetrack_ros.pairs.sampling import PairSampling, TrackingPairs, shared_sets
+from litetrack_ros.pairs.pair_recipe import PairSampling, shared_sets
+from litetrack_ros.pairs.sampling import TrackingPairs
 from litetrack_ros.pairs.synthetic import SyntheticPairs
 from litetrack_ros.training.batches import PairSource
 from litetrack_ros.training.recipe import Recipe

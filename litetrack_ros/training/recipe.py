@@ -11,7 +11,7 @@ from typing import Any, Literal
 from litetrack_ros import resources
 from litetrack_ros.config import ModelConfig, from_mapping, read_yaml
 from litetrack_ros.errors import ConfigError
-from litetrack_ros.pairs.sampling import PairSampling
+from litetrack_ros.pairs.pair_recipe import PairSampling
 
 Precision = Literal["float32", "bfloat16", "float16"]
 StemTraining = Literal["frozen", "trained"]

@@ -1,15 +1,25 @@
-"""Where a run's figures go: CSV files always, TensorBoard where it is installed."""
+"""Where a run's figures go: CSV files always, TensorBoard and a page where these are installed."""
 
 from __future__ import annotations
 
 import importlib.util
 import logging
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from litetrack_ros.files import write_text
+import numpy as np
 
+from litetrack_ros.errors import MissingDependencyError
+from litetrack_ros.files import write_text
+from litetrack_ros.geometry import FloatArray
+from litetrack_ros.report.charts import COLORS, Line, curves
+from litetrack_ros.report.page import Section, render
+
+TRAINING, VALIDATION = "training", "validation"  # the tables of a run
+CURVES_FILE = "curves.html"
+_POINTS = 500  # of a curve
 _LOG = logging.getLogger(__name__)
 
 
@@ -63,6 +73,48 @@ def open_board(folder: Path) -> Any:
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter(str(folder / "tensorboard"))
+
+
+def write_curves(folder: Path) -> None:
+    """Write :data:`CURVES_FILE`, a chart for every column of a run's tables.
+
+    Without what makes pages the log says so in one sentence.
+
+    Raises:
+        MediaError: it cannot be written.
+    """
+    lines: dict[str, dict[str, Line]] = {}
+    for table, color in zip((TRAINING, VALIDATION), COLORS[1::-1], strict=True):
+        for name, line in _curves(folder / f"{table}.csv", color).items():
+            lines.setdefault(name, {})[table] = line
+    about = (
+        "Training: mean of neighbouring steps, in a band from the least to the greatest. "
+        "Validation: of the averaged model, on held-out pairs."
+    )
+    try:
+        charts = [curves(of_name, "step", name) for name, of_name in lines.items()]
+        page = render(f"Training run {folder.resolve().name}", [Section("", about, charts)])
+    except MissingDependencyError as error:
+        _LOG.info("no %s: %s", CURVES_FILE, error)
+        return
+    write_text(folder / CURVES_FILE, page)
+
+
+def _curves(path: Path, color: str) -> dict[str, Line]:
+    """The columns of a table; of many rows the mean of some, with the least and the greatest."""
+    header, *rows = _lines_before(path, sys.maxsize) or [""]
+    if not rows:
+        return {}
+    values: FloatArray = np.array([row.split(",") for row in rows], dtype=np.float64)
+    starts = np.linspace(0, len(rows), min(len(rows), _POINTS), endpoint=False).astype(int)
+    counts = np.diff([*starts, len(rows)])[:, None]
+    mean = np.add.reduceat(values, starts) / counts
+    low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+    return {
+        name: Line(mean[:, 0], mean[:, column], color, low[:, column], high[:, column])
+        for column, name in enumerate(header.split(","))
+        if column > 0
+    }
 
 
 def _lines_before(path: Path, start: int) -> list[str]:

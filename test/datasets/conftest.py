@@ -1,20 +1,10 @@
-"""What the tests of the data sets share: a folder of pictures to make pairs of."""
+"""What the tests of the data sets share: a cache of indices of their own."""
 
 from pathlib import Path
 
 import pytest
-from training_pictures import write_pictures
-
-from litetrack_ros.pairs.materials import Materials, read_materials
 
 
-@pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photos, cut-outs, masks and clips."""
-    return write_pictures(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest.fixture(scope="session")
-def materials(pictures: Path) -> Materials:
-    """The same, decoded."""
-    return read_materials([pictures])
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -12,7 +12,7 @@ from reference_model import reference_scene
 from small_models import small_backend
 
 from litetrack_ros.config import DEFAULT_CHOICE, TrackerConfig
-from litetrack_ros.datasets.benchmarks import BenchmarkSequence, read_benchmark
+from litetrack_ros.datasets.benchmarks import read_benchmark
 from litetrack_ros.datasets.sequences import AnnotatedSequence, read_sequence
 from litetrack_ros.errors import BackendError, DatasetError
 from litetrack_ros.evaluation.runner import (
@@ -100,7 +100,7 @@ def test_a_plan_starts_from_the_true_box_and_from_others(leaving: AnnotatedSeque
 
 
 @pytest.fixture
-def lasot(tmp_path: Path) -> list[BenchmarkSequence]:
+def lasot(tmp_path: Path) -> list[AnnotatedSequence]:
     root = tmp_path / "lasot"
     write_lasot(root, ["airplane-1", "airplane-9", "bear-2"])
     return read_benchmark("lasot", root)
@@ -119,7 +119,7 @@ def _stopping_after(frames: int) -> Callable[[], None]:
 
 
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(
-    lasot: list[BenchmarkSequence], tmp_path: Path
+    lasot: list[AnnotatedSequence], tmp_path: Path
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert len(run_all(plan(lasot, whole), InPlace(Drifting))) == 3
@@ -140,7 +140,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
     assert [one for one in plan(lasot, parts) if one.finished() is None] == []
 
 
-def test_a_finished_run_is_read_as_it_was(lasot: list[BenchmarkSequence], tmp_path: Path) -> None:
+def test_a_finished_run_is_read_as_it_was(lasot: list[AnnotatedSequence], tmp_path: Path) -> None:
     made = run_all(plan(lasot, tmp_path / "out", perturbed=1), InPlace(Drifting))
 
     def no_tracker() -> Drifting:
@@ -155,7 +155,7 @@ def test_a_finished_run_is_read_as_it_was(lasot: list[BenchmarkSequence], tmp_pa
 
 
 @pytest.mark.slow
-def test_processes_share_the_sequences(lasot: list[BenchmarkSequence], tmp_path: Path) -> None:
+def test_processes_share_the_sequences(lasot: list[AnnotatedSequence], tmp_path: Path) -> None:
     choice = TrackerChoice("mil", DEFAULT_CHOICE)
     steps: list[int] = []
     pool = ProcessPool(choice.open_on, ["cpu", "cpu"], 2, lambda: steps.append(1))
@@ -166,7 +166,7 @@ def test_processes_share_the_sequences(lasot: list[BenchmarkSequence], tmp_path:
 
 
 @pytest.mark.slow
-def test_both_executors_give_the_same(lasot: list[BenchmarkSequence]) -> None:
+def test_both_executors_give_the_same(lasot: list[AnnotatedSequence]) -> None:
     pool = run_all(plan(lasot), ProcessPool(open_drifting, ["cpu"], 2))
     for one, other in zip(pool, run_all(plan(lasot), InPlace(Drifting)), strict=True):
         assert one.name == other.name
@@ -174,7 +174,7 @@ def test_both_executors_give_the_same(lasot: list[BenchmarkSequence]) -> None:
 
 
 @pytest.mark.slow
-def test_a_tracker_that_no_process_can_open_is_named(lasot: list[BenchmarkSequence]) -> None:
+def test_a_tracker_that_no_process_can_open_is_named(lasot: list[AnnotatedSequence]) -> None:
     choice = TrackerChoice("nothing", DEFAULT_CHOICE)
     with pytest.raises(BackendError, match="has no tracker 'nothing'"):
         run_all(plan(lasot), ProcessPool(choice.open_on, ["cpu"], 2))

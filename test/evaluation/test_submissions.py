@@ -5,8 +5,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from benchmark_layouts import COUNT, LAYOUTS
 from made_trackers import Drifting
+from published_layouts import COUNT, LAYOUTS
 
 from litetrack_ros.datasets.benchmarks import read_benchmark
 from litetrack_ros.errors import DatasetError

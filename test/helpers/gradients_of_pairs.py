@@ -12,7 +12,8 @@ from tracking_sets import made_set
 
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.model.litetrack import LiteTrack
-from litetrack_ros.pairs.sampling import PairSampling, TrackingPairs
+from litetrack_ros.pairs.pair_recipe import PairSampling
+from litetrack_ros.pairs.sampling import TrackingPairs
 from litetrack_ros.training.batches import StepBatches
 from litetrack_ros.training.losses import LossWeights
 from litetrack_ros.training.network import TrainedNetwork

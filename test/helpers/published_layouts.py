@@ -6,6 +6,7 @@ import functools
 import json
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ import numpy as np
 from tracking_sets import made_boxes, made_frame
 
 WIDTH, HEIGHT = 96, 72
+COUNT = 12  # frames of a sequence to test on
 
 
 def jpeg(path: Path, seed: int) -> None:
@@ -114,3 +116,79 @@ def pack(root: Path, archive: Path, inside: str = "") -> None:
                 packed_tar.add(path, f"./{name}")
     for path in files:
         path.unlink()
+
+
+def write_frames(
+    folder: Path, count: int = COUNT, first: int = 1, pattern: str = "{:04d}.jpg"
+) -> None:
+    """Small JPEGs, numbered."""
+    for k in range(first, first + count):
+        jpeg(folder / pattern.format(k), k)
+
+
+def write_otb(root: Path) -> None:
+    """Sequences with one target, with two, and with a part of the frames annotated."""
+    for name in ("Deer", "Jogging"):
+        write_frames(root / name / "img")
+    (root / "Deer/groundtruth_rect.txt").write_text(lines(boxes(COUNT), "\t"))
+    for k in (1, 2):
+        (root / f"Jogging/groundtruth_rect.{k}.txt").write_text(lines(boxes(COUNT, k), ",", "\r\n"))
+    (root / "Deer/groundtruth_rect.1.txt").write_text("")  # as Human4's, empty
+    write_frames(root / "David/img", 770, pattern="{:04d}.jpg")
+    (root / "David/groundtruth_rect.txt").write_text(lines(boxes(471)))
+
+
+def write_uav123(root: Path) -> None:
+    """``bird1_1``, a part of the frames of ``bird1``, one box absent."""
+    write_frames(root / "data_seq/UAV123/bird1", 1100, pattern="{:06d}.jpg")
+    made = boxes(253)
+    made[4] = np.nan
+    (root / "anno/UAV123").mkdir(parents=True)
+    (root / "anno/UAV123/bird1_1.txt").write_text(lines(made))
+
+
+def write_nfs(root: Path) -> None:
+    """``bee``, annotated at 240 frames a second."""
+    write_frames(root / "bee/30/bee", COUNT, pattern="{:05d}.jpg")
+    made = boxes(8 * COUNT)
+    corners = np.concatenate([made[:, :2], made[:, :2] + made[:, 2:]], axis=1)
+    text = "".join(f'0 {a} {b} {c} {d} {k} 0 0 0 "bee"\n' for k, (a, b, c, d) in enumerate(corners))
+    (root / "bee/30/bee.txt").write_text(text)
+
+
+def write_trackingnet_test(root: Path) -> None:
+    """``TEST`` with one sequence and its first box."""
+    write_trackingnet(root, ["a_0"], zipped=False, count=COUNT)
+    (root / "TRAIN_0").rename(root / "TEST")
+    (root / "TEST/anno/a_0.txt").write_text(lines(boxes(1)))
+
+
+def write_got10k_test(root: Path) -> None:
+    """Two sequences with their first boxes."""
+    write_got10k(root / "test", [1, 2], COUNT, prefix="Test")
+    for k in (1, 2):
+        (root / f"test/GOT-10k_Test_{k:06d}/groundtruth.txt").write_text(lines(boxes(1, k)))
+
+
+def write_own(root: Path) -> None:
+    """A sequence in this package's own format, one box absent."""
+    made = boxes(COUNT)
+    made[5] = np.nan
+    write_frames(root / "clip/frames")
+    (root / "clip/groundtruth.txt").write_text(lines(made))
+
+
+# By the benchmarks' names: what writes one, and its sequences with their lengths.
+LAYOUTS: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
+    "got10k_val": (
+        lambda r: write_got10k(r / "val", [1], COUNT, "Val"),
+        {"GOT-10k_Val_000001": 12},
+    ),
+    "got10k_test": (write_got10k_test, {"GOT-10k_Test_000001": 12, "GOT-10k_Test_000002": 12}),
+    "lasot": (lambda r: write_lasot(r, ["airplane-1", "airplane-2"]), {"airplane-1": 24}),
+    "otb100": (write_otb, {"David": 471, "Deer": 12, "Jogging.1": 12, "Jogging.2": 12}),
+    "uav123": (write_uav123, {"bird1_1": 253}),
+    "nfs": (write_nfs, {"bee": 12}),
+    "trackingnet": (write_trackingnet_test, {"a_0": 12}),
+    "folder": (write_own, {"clip": 12}),
+}

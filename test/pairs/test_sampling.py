@@ -17,7 +17,8 @@ from litetrack_ros.config import ModelConfig
 from litetrack_ros.datasets.training_set import SetIndex
 from litetrack_ros.errors import ConfigError, DatasetError
 from litetrack_ros.pairs import sampling as sampling_module
-from litetrack_ros.pairs.sampling import PairSampling, TrackingPairs, shared_sets
+from litetrack_ros.pairs.pair_recipe import PairSampling, shared_sets
+from litetrack_ros.pairs.sampling import TrackingPairs
 
 SAMPLING = PairSampling(train="a", validation="b", max_gap=50, reduced_decode=False)
 
@@ -151,7 +152,7 @@ def test_a_reduced_mirrored_decode_shows_the_same() -> None:
     """The region is taken from the unmirrored frame; it must be where the mirrored crop is."""
     from litetrack_ros.crop import CropRegion, extract_crop
     from litetrack_ros.opencv import cv2
-    from litetrack_ros.pairs.jittered_crop import _extract_reduced
+    from litetrack_ros.pairs.sampling import _extract_reduced
 
     frame = cv2.resize(made_frame(300, 240, 3), (1200, 960))
     small = cv2.resize(frame, (600, 480), interpolation=cv2.INTER_AREA)

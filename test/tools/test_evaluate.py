@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmark_layouts import LAYOUTS
+from published_layouts import LAYOUTS
 
 from litetrack_ros.datasets.sequences import read_boxes
 from litetrack_ros.evaluation.results import read_run

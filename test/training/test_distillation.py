@@ -14,7 +14,8 @@ from litetrack_ros.errors import ConfigError
 from litetrack_ros.model.checkpoint import save_weights
 from litetrack_ros.model.head import HeadMaps
 from litetrack_ros.model.litetrack import LiteTrack
-from litetrack_ros.pairs.sampling import PairSampling, TrackingPairs
+from litetrack_ros.pairs.pair_recipe import PairSampling
+from litetrack_ros.pairs.sampling import TrackingPairs
 from litetrack_ros.training.batches import StepBatches
 from litetrack_ros.training.distillation import Teacher, distillation_loss
 from litetrack_ros.training.loop import Trainer

@@ -1,11 +1,11 @@
 """``litetrack data check``: verify a training set and print its statistics."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from litetrack_ros.datasets.catalogue import guess_set, open_set
+from litetrack_ros.datasets.training_set import check_set
 from litetrack_ros.report.tables import format_table, write_json
 from litetrack_ros.tools.arguments import Progress, add_json_argument
 
@@ -36,9 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Check; ends with status 1 where something is missing."""
-    from litetrack_ros.datasets.catalogue import guess_set, open_set
-    from litetrack_ros.datasets.checking import check_set
-
     training_set = open_set(request.name or guess_set(request.dir), request.dir, refresh=True)
     with Progress(len(training_set), "check") as progress:
         report = check_set(training_set, progress.step)

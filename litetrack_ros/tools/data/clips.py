@@ -31,8 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Write a clip for every object that was followed."""
-    from litetrack_ros.pairs.clip_files import read_small, write_clip
-    from litetrack_ros.pairs.moving_objects import find_moving_objects
+    from litetrack_ros.pairs.material_making import find_moving_objects, read_small, write_clip
 
     for video in request.videos:
         frames, _ = read_small(video, request.height, request.every)

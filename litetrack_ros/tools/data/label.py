@@ -49,7 +49,7 @@ def run(request: Request) -> int:
     import numpy as np
 
     from litetrack_ros.errors import DatasetError
-    from litetrack_ros.pairs.clip_files import read_small, write_clip
+    from litetrack_ros.pairs.material_making import read_small, write_clip
     from litetrack_ros.training.agreed_tracks import ellipse_mask, track_both_ways
 
     frames, scale = read_small(request.video, request.height)

@@ -34,8 +34,8 @@ def run(request: Request) -> int:
     """Write a mask for every photo whose object is clear."""
     from litetrack_ros.files import make_folder
     from litetrack_ros.media.writers import write_image
+    from litetrack_ros.pairs.material_making import find_object
     from litetrack_ros.pairs.materials import read_materials
-    from litetrack_ros.pairs.photo_objects import find_object
     from litetrack_ros.tools.arguments import Progress
 
     photos = read_materials(request.data).photos

@@ -55,7 +55,7 @@ def run(request: Request) -> int:
     """Write the sheet, or print the rate."""
     from litetrack_ros.config import ModelConfig
     from litetrack_ros.media.writers import write_image
-    from litetrack_ros.pairs.contact_sheet import contact_sheet
+    from litetrack_ros.pairs.pair import contact_sheet
     from litetrack_ros.pairs.synthetic import SyntheticPairs
 
     pairs = SyntheticPairs(request.data, ModelConfig(), request.seed, split=request.split)
