@@ -5,18 +5,17 @@ a tracker uses the network. Both travel in the metadata of a weights file as JSO
 YAML in ``config/models/`` holds the keys in which it differs from the defaults.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_type_hints
 
 import yaml
 
 from litetrack_ros.errors import ConfigError
+from litetrack_ros.resources import config_names, config_path
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -142,9 +141,9 @@ class TrackerConfig:
 
 Config = TypeVar("Config", bound="DataclassInstance")
 
-
 DEFAULT_MODEL = "litetrack_nano"
 BACKENDS = ("auto", "torch", "onnx")
+_VARIANTS = "models"  # the folder of the variants in config/
 
 
 @dataclass(frozen=True)
@@ -212,7 +211,23 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def to_json(config: DataclassInstance) -> str:
+def variant_names() -> list[str]:
+    """Names of the variants that ship as ``config/models/<name>.yaml``, sorted."""
+    paths = [PurePosixPath(name) for name in config_names()]
+    return sorted(path.stem for path in paths if path.parent.name == _VARIANTS)
+
+
+def variant(name: str) -> ModelConfig:
+    """The configuration of a shipped variant, such as ``b4``.
+
+    Raises:
+        ConfigError: no such variant (the message lists them), or a faulty file.
+    """
+    path = config_path(f"{_VARIANTS}/{name}")
+    return from_mapping(ModelConfig, read_yaml(path), str(path))
+
+
+def to_json(config: "DataclassInstance") -> str:
     """A configuration as the JSON kept in a weights file's metadata."""
     return json.dumps(dataclasses.asdict(config), sort_keys=True)
 

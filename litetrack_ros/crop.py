@@ -1,10 +1,9 @@
 """Template and search-region crops, with the arithmetic of the authors' ``sample_target``.
 
 A crop is the square of side ``ceil(sqrt(w * h) * factor)`` image pixels around a box, resized to a
-fixed number of crop pixels. Training and tracking use this one function, with one border fill: 0.
+fixed number of crop pixels, zeros beyond the image. Tracking cuts with :func:`extract_crop`, and so
+does training, except from a picture that was decoded at a fraction of its size.
 """
-
-from __future__ import annotations
 
 import math
 import threading
@@ -40,7 +39,7 @@ class CropRegion:
         return self.size_px / self.side_px
 
     @staticmethod
-    def around(box_xywh: BoxLike, factor: float, size_px: int) -> CropRegion:
+    def around(box_xywh: BoxLike, factor: float, size_px: int) -> "CropRegion":
         """The region of ``factor`` times the size of a box, centred on it.
 
         Args:

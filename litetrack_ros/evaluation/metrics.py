@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from litetrack_ros.errors import DatasetError
 from litetrack_ros.geometry import FloatArray
 
 FOUND_PRECISION = 0.9  # of the frames that score at least the found threshold
@@ -67,7 +68,8 @@ def paired_bootstrap(
         seed: of the resampling.
 
     Raises:
-        ValueError: the two differ in length, or have no figure in common.
+        ValueError: the two differ in length.
+        DatasetError: no sequence has a figure of both.
     """
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if a.shape != b.shape or a.ndim != 1:
@@ -75,7 +77,7 @@ def paired_bootstrap(
     difference = a - b
     difference = difference[np.isfinite(difference)]
     if not difference.size:
-        raise ValueError("no sequence has a figure of both trackers that could be paired")
+        raise DatasetError("no sequence has a figure of both trackers that could be paired")
     rng = np.random.default_rng(seed)
     means = np.empty(resamples)
     for k in range(resamples):

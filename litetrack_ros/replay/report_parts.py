@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from litetrack_ros import __version__
-from litetrack_ros.backends.hardware import cpu_name
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.files import write_text
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image
+from litetrack_ros.machine import core_count, cpu_name
 from litetrack_ros.media.drawing import GROUND_TRUTH_COLOR, TRACKER_COLORS, draw_box
 from litetrack_ros.opencv import cv2
 from litetrack_ros.replay.bag_reader import BagMessage
@@ -42,7 +42,7 @@ def machine() -> dict[str, str]:
     """What the benchmark ran on."""
     return {
         "cpu": cpu_name(),
-        "cores": str(len(os.sched_getaffinity(0))),
+        "cores": str(core_count()),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),

@@ -120,8 +120,8 @@ def _gpu_remark(name: str) -> str:
 
 
 def _check_nvidia() -> Iterator[Finding]:
-    from litetrack_ros.backends.hardware import gpu_name
     from litetrack_ros.backends.providers import GPU_PROVIDERS
+    from litetrack_ros.machine import gpu_name
 
     name = gpu_name()
     if not name:

@@ -1,7 +1,5 @@
 """What a model is chosen by: held-out pairs, with the right template and with a wrong one."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from litetrack_ros.backends.onnx_files import OnnxPaths, model_name
+from litetrack_ros.backends.registry import find_model
+from litetrack_ros.datasets.sequences import AnnotatedSequence, find_sequences
+from litetrack_ros.dependencies import require
+from litetrack_ros.export.crops import crop_pairs
 from litetrack_ros.report.tables import format_table, write_json
 from litetrack_ros.tools.arguments import add_json_argument
 
 if TYPE_CHECKING:
     from litetrack_ros.backends.onnx_backend import OnnxBackend
-    from litetrack_ros.backends.onnx_files import OnnxPaths
     from litetrack_ros.backends.torch_backend import TorchBackend
-    from litetrack_ros.datasets.sequences import AnnotatedSequence
-    from litetrack_ros.export.check import Differences
+    from litetrack_ros.export.parity import Differences
     from litetrack_ros.model.checkpoint import LoadedWeights
-
 
 EXIT_OUT_OF_LIMITS = 1
 _CALIBRATION_CROPS = 8  # a sequence
@@ -92,14 +94,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Export, list the files, check them if asked to."""
-    from litetrack_ros.backends.onnx_files import model_name
-    from litetrack_ros.backends.registry import find_model
-    from litetrack_ros.datasets.sequences import find_sequences
-    from litetrack_ros.dependencies import require
-
     for package in ("torch", "safetensors", "onnx", "onnxruntime"):
         require(package)
-    from litetrack_ros.export.crops import crop_pairs
     from litetrack_ros.export.onnx_export import DEFAULT_MAX_TARGETS, DEFAULT_OPSET, export_onnx
     from litetrack_ros.model.checkpoint import load_weights
 
@@ -134,8 +130,7 @@ def _check(
 ) -> int:
     from litetrack_ros.backends.onnx_backend import OnnxBackend
     from litetrack_ros.backends.torch_backend import TorchBackend
-    from litetrack_ros.export.check import compare
-    from litetrack_ros.export.crops import crop_pairs
+    from litetrack_ros.export.parity import compare
 
     reference, backend = TorchBackend(weights), OnnxBackend(paths)
     pairs = crop_pairs(sequences, weights.model_config, request.crops)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from browser import Browser
 
-from litetrack_ros.training.run_log import (
+from litetrack_ros.training.run_folder import (
     CURVES_FILE,
     TRAINING,
     VALIDATION,
-    Record,
+    RunLog,
     write_curves,
 )
 
@@ -26,7 +26,7 @@ class Board:
 
 def test_rows_are_written_to_both(tmp_path: Path) -> None:
     board = Board()
-    with Record(tmp_path, "training", 0, board) as record:
+    with RunLog(tmp_path, "training", 0, board) as record:
         record.add(0, {"loss": 2.5, "rate": 0.001})
         record.add(1, {"loss": 2.0, "rate": 0.002})
     assert (tmp_path / "training.csv").read_text() == "step,loss,rate\n0,2.5,0.001\n1,2,0.002\n"
@@ -35,23 +35,23 @@ def test_rows_are_written_to_both(tmp_path: Path) -> None:
 
 def test_a_resumed_table_drops_what_came_after_the_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "training.csv").write_text("step,loss\n0,3\n1,2\n2,1\n3")  # killed in mid-row
-    with Record(tmp_path, "training", 2, None) as record:
+    with RunLog(tmp_path, "training", 2, None) as record:
         record.add(2, {"loss": 1.5})
     assert (tmp_path / "training.csv").read_text() == "step,loss\n0,3\n1,2\n2,1.5\n"
 
 
 def test_a_table_nobody_writes_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "training.csv").write_text("step,loss\n0,3\n")
-    with Record(tmp_path, "training", 0, None) as record:
+    with RunLog(tmp_path, "training", 0, None) as record:
         record.flush()
     assert (tmp_path / "training.csv").read_text() == "step,loss\n0,3\n"
 
 
 def test_the_curves_of_a_run(tmp_path: Path, browser: Browser) -> None:
-    with Record(tmp_path, TRAINING, 0, None) as record:
+    with RunLog(tmp_path, TRAINING, 0, None) as record:
         for step in range(2000):
             record.add(step, {"loss": 5.0 + 10 * (step == 1234), "overlap_peak": step / 2000})
-    with Record(tmp_path, VALIDATION, 0, None) as record:
+    with RunLog(tmp_path, VALIDATION, 0, None) as record:
         for step in (1000, 2000):
             record.add(step, {"overlap_peak": 0.5, "roc_area": step / 4000})
     write_curves(tmp_path)

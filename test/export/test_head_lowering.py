@@ -1,4 +1,4 @@
-"""Winograd's form of a convolution gives the convolution."""
+"""Winograd's form of the head's first convolution gives the convolution."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from litetrack_ros.export.graph import GraphBuilder
-from litetrack_ros.export.winograd import pays, winograd_conv
+from litetrack_ros.export.head_lowering import winograd_conv, winograd_pays
 
 
 @pytest.mark.parametrize(("inputs", "outputs", "grid", "targets"), [(5, 3, 2, 1), (8, 4, 16, 3)])
@@ -33,4 +33,4 @@ def test_winograd_gives_the_convolution(inputs: int, outputs: int, grid: int, ta
     [(768, 256, 16, True), (768, 256, 15, False), (128, 64, 16, False)],
 )
 def test_where_it_pays(inputs: int, outputs: int, grid: int, expected: bool):
-    assert pays(inputs, outputs, grid) is expected
+    assert winograd_pays(inputs, outputs, grid) is expected

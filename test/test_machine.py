@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from litetrack_ros.speed.machine import describe, power_mode
+from litetrack_ros.machine import describe, power_mode
 
 
 def test_the_machine_is_described_as_json():

@@ -1,29 +1,122 @@
-"""Where a run's figures go: CSV files always, TensorBoard and a page where these are installed."""
+"""A run's folder: the state to resume from, the averaged model, and the figures.
 
-from __future__ import annotations
+State and models are complete at any time; the figures go to CSV files, and to TensorBoard and a
+page of charts where what makes them is installed.
+"""
 
+import dataclasses
 import importlib.util
+import json
 import logging
 import sys
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, TextIO
 
 import numpy as np
+import torch
+from torch.optim import Optimizer
 
-from litetrack_ros.errors import MissingDependencyError
-from litetrack_ros.files import write_text
+from litetrack_ros import __version__
+from litetrack_ros.config import TrackerConfig, to_json
+from litetrack_ros.errors import ConfigError, MissingDependencyError, WeightsError
+from litetrack_ros.files import replacing, write_text
 from litetrack_ros.geometry import FloatArray
+from litetrack_ros.model.checkpoint import save_weights
 from litetrack_ros.report.charts import COLORS, Line, curves
 from litetrack_ros.report.page import Section, render
+from litetrack_ros.training.network import TrainedNetwork
+from litetrack_ros.training.recipe import Recipe
+from litetrack_ros.training.schedule import Ema
 
-TRAINING, VALIDATION = "training", "validation"  # the tables of a run
+STATE_FILE = "state.pt"
+LATEST_FILE = "latest.safetensors"
+BEST_FILE = "best.safetensors"
 CURVES_FILE = "curves.html"
+TRAINING, VALIDATION = "training", "validation"  # the tables of figures
 _POINTS = 500  # of a curve
 _LOG = logging.getLogger(__name__)
 
 
-class Record:
+def save_state(
+    folder: Path,
+    recipe: Recipe,
+    network: TrainedNetwork,
+    ema: Ema,
+    optimizer: Optimizer,
+    scaler: torch.amp.GradScaler,
+    progress: Mapping[str, float],
+) -> None:
+    """Write what resuming needs; a kill in mid-write leaves the previous file.
+
+    Args:
+        progress: the step to go on with and the figures kept across it.
+    """
+    state = {
+        "recipe": to_json(recipe),
+        "network": network.state_dict(),
+        "average": dict(ema.state_dict()),
+        "optimizer": optimizer.state_dict(),
+        "scaler": scaler.state_dict(),
+        "progress": dict(progress),
+    }
+    with replacing(folder / STATE_FILE) as temporary:
+        torch.save(state, temporary)
+
+
+def load_state(
+    folder: Path,
+    recipe: Recipe,
+    network: TrainedNetwork,
+    ema: Ema,
+    optimizer: Optimizer,
+    scaler: torch.amp.GradScaler,
+) -> dict[str, float]:
+    """Read :func:`save_state`'s file back into the given objects.
+
+    Returns:
+        The progress that was saved.
+
+    Raises:
+        WeightsError: the file is missing or damaged.
+        ConfigError: it was written by another recipe.
+    """
+    path = folder / STATE_FILE
+    if not zipfile.is_zipfile(path):  # PyTorch's reader fails in many ways on other files
+        raise WeightsError(f"cannot resume from {path}: it is missing or not a run's state")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        written = state["recipe"]
+    except (OSError, RuntimeError, KeyError, UnpicklingError) as error:
+        raise WeightsError(f"cannot resume from {path}: {error}") from error
+    if not _same_recipe(written, recipe):
+        raise ConfigError(
+            f"{path} was written by another recipe ({written}); "
+            "resume with that one, or start anew in another folder"
+        )
+    network.load_state_dict(state["network"])
+    ema.load_state_dict(state["average"])
+    optimizer.load_state_dict(state["optimizer"])
+    scaler.load_state_dict(state["scaler"])
+    progress: dict[str, float] = state["progress"]
+    return progress
+
+
+def save_average(
+    path: Path, recipe: Recipe, ema: Ema, tracker_config: TrackerConfig, step: int
+) -> None:
+    """Write the averaged model as a weights file that tracks."""
+    extra = {
+        "recipe": to_json(recipe),
+        "steps": str(step),
+        "package": f"litetrack_ros {__version__}, torch {torch.__version__}",
+    }
+    save_weights(path, ema.average.model, tracker_config, extra)
+
+
+class RunLog:
     """One table of a run, ``NAME.csv``, one row a step; a resumed run goes on with it.
 
     The file is opened with the first row, so that processes which never write one leave it alone.
@@ -40,7 +133,7 @@ class Record:
         self._name, self._start, self._board = name, start, board
         self._file: TextIO | None = None
 
-    def __enter__(self) -> Record:
+    def __enter__(self) -> "RunLog":
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -73,6 +166,13 @@ def open_board(folder: Path) -> Any:
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter(str(folder / "tensorboard"))
+
+
+def _same_recipe(written: str, recipe: Recipe) -> bool:
+    """Whether a state's recipe is this one; keys that came later had their default then."""
+    now, then = json.loads(to_json(recipe)), json.loads(written)
+    defaults = {f.name: f.default for f in dataclasses.fields(recipe)}
+    return bool({**{k: defaults[k] for k in now if k not in then}, **then} == now)
 
 
 def write_curves(folder: Path) -> None:
