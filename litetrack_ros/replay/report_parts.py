@@ -23,8 +23,8 @@ from litetrack_ros.opencv import cv2
 from litetrack_ros.replay.bag_reader import BagMessage
 from litetrack_ros.replay.durations import summarise_durations
 from litetrack_ros.replay.figures import Measured, format_figure, stage_durations
-from litetrack_ros.replay.page import Thumbnail
 from litetrack_ros.replay.rows import Rows
+from litetrack_ros.report.page import Picture
 
 STAGE_HEADER = ("stage, ms", "p50", "p90", "p95", "p99", "max")
 WORST_FRAMES = 6
@@ -145,7 +145,7 @@ def thumbnails(
     truth_xywh: FloatArray,
     messages: Iterable[BagMessage],
     to_image: Callable[[BagMessage], Uint8Image],
-) -> list[Thumbnail]:
+) -> list[Picture]:
     """Pictures of the worst frames with their boxes.
 
     Args:
@@ -158,7 +158,7 @@ def thumbnails(
     by_frame: dict[int, list[int]] = {}
     for at in chosen:
         by_frame.setdefault(int(measured.rows.frame[at]), []).append(at)
-    found: dict[int, Thumbnail] = {}
+    found: dict[int, Picture] = {}
     for frame, message in enumerate(messages):
         for at in by_frame.pop(frame, []):
             found[at] = _thumbnail(measured, at, truth_xywh[at], to_image(message))
@@ -167,7 +167,7 @@ def thumbnails(
     return [found[at] for at in chosen if at in found]
 
 
-def _thumbnail(measured: Measured, at: int, truth: FloatArray, image: Uint8Image) -> Thumbnail:
+def _thumbnail(measured: Measured, at: int, truth: FloatArray, image: Uint8Image) -> Picture:
     rows = measured.rows
     scale = _THUMBNAIL_WIDTH_PX / image.shape[1]
     size = (_THUMBNAIL_WIDTH_PX, max(1, round(scale * image.shape[0])))
@@ -177,4 +177,4 @@ def _thumbnail(measured: Measured, at: int, truth: FloatArray, image: Uint8Image
     caption = f"frame {rows.frame[at]}: latency {rows.latency_ms[at]:.1f} ms"
     if measured.accuracy is not None:
         caption += f", overlap {measured.accuracy.overlaps[at]:.2f} (green: ground truth)"
-    return Thumbnail(bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])[1]), caption)
+    return Picture(bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])[1]), caption)

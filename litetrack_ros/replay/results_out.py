@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from litetrack_ros.datasets.sequences import format_boxes
-from litetrack_ros.errors import BagError
+from litetrack_ros.errors import BagError, MissingDependencyError
 from litetrack_ros.files import write_text
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image, to_bgr8
@@ -21,7 +21,7 @@ from litetrack_ros.replay.choosing import Inputs
 from litetrack_ros.replay.copying import FrameResult, copy_with_results
 from litetrack_ros.replay.figures import Measured, stage_figure_names, table
 from litetrack_ros.replay.frame_table import write_frame_table
-from litetrack_ros.replay.page import Thumbnail, page
+from litetrack_ros.replay.page import page
 from litetrack_ros.replay.playlist import Playlist
 from litetrack_ros.replay.records import COUNTS, STAGES
 from litetrack_ros.replay.report_parts import (
@@ -32,6 +32,7 @@ from litetrack_ros.replay.report_parts import (
     write_report_json,
 )
 from litetrack_ros.replay.rows import Rows
+from litetrack_ros.report.page import Picture
 from litetrack_ros.report.tables import format_table
 
 
@@ -101,7 +102,7 @@ def _write_folder(args: argparse.Namespace, done: Finished) -> None:
         overlaps,
     )
     topic = done.inputs.playlist.topic
-    pictures: list[Thumbnail] = []
+    pictures: list[Picture] = []
     # A bag that turned out to be damaged has been reported: the page comes without pictures.
     with contextlib.suppress(BagError), Bag(args.bag) as bag:
         again = Playlist(bag, topic, args.start, args.duration)
@@ -113,7 +114,11 @@ def _write_folder(args: argparse.Namespace, done: Finished) -> None:
         )
     notes = [*report["warnings"], *([report["failure"]] if report["failure"] else [])]
     title = f"litetrack bag replay: {args.bag.name}, {args.mode}"
-    text = page(title, measured, report["figures"], report["metadata"], notes, pictures)
+    try:
+        text = page(title, measured, report["figures"], report["metadata"], notes, pictures)
+    except MissingDependencyError as error:
+        print(f"report: {folder / 'report.json'} without a page: {error}")
+        return
     write_text(folder / "report.html", text)
     print(f"report: {folder / 'report.html'}")
 

@@ -163,7 +163,7 @@ def train(
         source: makes the training pairs.
         validation: makes the held-out pairs.
         folder: of the run; gets ``state.pt``, ``latest.safetensors``, ``best.safetensors``,
-            ``training.csv`` and ``validation.csv``.
+            ``training.csv``, ``validation.csv`` and ``curves.html``.
         options: how to carry it out.
 
     Returns:
@@ -226,8 +226,8 @@ class _Run:
         held_out = trainer.held_out(validation) if self.writes else []
         figures: list[dict[str, Tensor]] = []
         board = run_folder.open_board(self.folder) if self.writes else None
-        record = run_folder.RunLog(self.folder, "training", self.done, board)
-        checks = run_folder.RunLog(self.folder, "validation", self.done + 1, board)
+        record = run_folder.RunLog(self.folder, run_folder.TRAINING, self.done, board)
+        checks = run_folder.RunLog(self.folder, run_folder.VALIDATION, self.done + 1, board)
         batch: PairBatch | None = first
         bar = tqdm(
             total=recipe.steps,
@@ -253,6 +253,8 @@ class _Run:
                 if self.writes and saving:
                     self.save()
                 batch = None if last else next(batches)
+        if self.writes:
+            run_folder.write_curves(self.folder)
         return self.done
 
     def _validate(self, held_out: list[PairBatch], checks: run_folder.RunLog) -> None:

@@ -1,25 +1,30 @@
 """A run's folder: the state to resume from, the averaged model, and the figures.
 
-State and models are complete at any time; the figures go to CSV files, and to TensorBoard where it
-is installed.
+State and models are complete at any time; the figures go to CSV files, and to TensorBoard and a
+page of charts where what makes them is installed.
 """
 
 import importlib.util
 import logging
+import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, TextIO
 
+import numpy as np
 import torch
 from torch.optim import Optimizer
 
 from litetrack_ros import __version__
 from litetrack_ros.config import TrackerConfig, from_json, to_json
-from litetrack_ros.errors import ConfigError, WeightsError
+from litetrack_ros.errors import ConfigError, MissingDependencyError, WeightsError
 from litetrack_ros.files import replacing, write_text
+from litetrack_ros.geometry import FloatArray
 from litetrack_ros.model.checkpoint import save_weights
+from litetrack_ros.report.charts import COLORS, Line, curves
+from litetrack_ros.report.page import Section, render
 from litetrack_ros.training.network import TrainedNetwork
 from litetrack_ros.training.recipe import Recipe
 from litetrack_ros.training.schedule import Ema
@@ -27,6 +32,9 @@ from litetrack_ros.training.schedule import Ema
 STATE_FILE = "state.pt"
 LATEST_FILE = "latest.safetensors"
 BEST_FILE = "best.safetensors"
+CURVES_FILE = "curves.html"
+TRAINING, VALIDATION = "training", "validation"  # the tables of figures
+_POINTS = 500  # of a curve
 _LOG = logging.getLogger(__name__)
 
 
@@ -158,12 +166,54 @@ def open_board(folder: Path) -> Any:
     return SummaryWriter(str(folder / "tensorboard"))
 
 
+def write_curves(folder: Path) -> None:
+    """Write :data:`CURVES_FILE`, a chart for every column of a run's tables.
+
+    Without what makes pages the log says so in one sentence.
+
+    Raises:
+        MediaError: it cannot be written.
+    """
+    lines: dict[str, dict[str, Line]] = {}
+    for table, color in zip((TRAINING, VALIDATION), COLORS[1::-1], strict=True):
+        for name, line in _curves(folder / f"{table}.csv", color).items():
+            lines.setdefault(name, {})[table] = line
+    about = (
+        "Training: mean of neighbouring steps, in a band from the least to the greatest. "
+        "Validation: of the averaged model, on held-out pairs."
+    )
+    try:
+        charts = [curves(of_name, "step", name) for name, of_name in lines.items()]
+        page = render(f"Training run {folder.resolve().name}", [Section("", about, charts)])
+    except MissingDependencyError as error:
+        _LOG.info("no %s: %s", CURVES_FILE, error)
+        return
+    write_text(folder / CURVES_FILE, page)
+
+
 def _same_recipe(written: str, recipe: Recipe) -> bool:
     """Whether a state's recipe is this one; keys that came later had their default then."""
     try:
         return from_json(Recipe, written, "the state's recipe") == recipe
     except ConfigError:
         return False
+
+
+def _curves(path: Path, color: str) -> dict[str, Line]:
+    """The columns of a table; of many rows the mean of some, with the least and the greatest."""
+    header, *rows = _lines_before(path, sys.maxsize) or [""]
+    if not rows:
+        return {}
+    values: FloatArray = np.array([row.split(",") for row in rows], dtype=np.float64)
+    starts = np.linspace(0, len(rows), min(len(rows), _POINTS), endpoint=False).astype(int)
+    counts = np.diff([*starts, len(rows)])[:, None]
+    mean = np.add.reduceat(values, starts) / counts
+    low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+    return {
+        name: Line(mean[:, 0], mean[:, column], color, low[:, column], high[:, column])
+        for column, name in enumerate(header.split(","))
+        if column > 0
+    }
 
 
 def _lines_before(path: Path, start: int) -> list[str]:

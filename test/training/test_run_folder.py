@@ -1,6 +1,17 @@
+import logging
+import sys
 from pathlib import Path
 
-from litetrack_ros.training.run_folder import RunLog
+import pytest
+from browser import Browser
+
+from litetrack_ros.training.run_folder import (
+    CURVES_FILE,
+    TRAINING,
+    VALIDATION,
+    RunLog,
+    write_curves,
+)
 
 
 class Board:
@@ -34,3 +45,40 @@ def test_a_table_nobody_writes_is_left_alone(tmp_path: Path) -> None:
     with RunLog(tmp_path, "training", 0, None) as record:
         record.flush()
     assert (tmp_path / "training.csv").read_text() == "step,loss\n0,3\n"
+
+
+def test_the_curves_of_a_run(tmp_path: Path, browser: Browser) -> None:
+    with RunLog(tmp_path, TRAINING, 0, None) as record:
+        for step in range(2000):
+            record.add(step, {"loss": 5.0 + 10 * (step == 1234), "overlap_peak": step / 2000})
+    with RunLog(tmp_path, VALIDATION, 0, None) as record:
+        for step in (1000, 2000):
+            record.add(step, {"overlap_peak": 0.5, "roc_area": step / 4000})
+    write_curves(tmp_path)
+    browser.open(tmp_path / CURVES_FILE)
+    names = browser.evaluate("Bokeh.documents[0].roots().map((chart) => chart.left[0].axis_label)")
+    assert names == ["loss", "overlap_peak", "roc_area"]
+    # The mean of four steps is the line, the one step that stands out the band.
+    assert browser.point(0, 1233.5, 7.5) == "training step: 1233.5 loss: 7.5"
+    highest = "Math.max(...Bokeh.documents[0].roots()[0].renderers[0].data_source.data.high)"
+    assert browser.evaluate(highest) == 15
+    assert "validation step: 1000 overlap_peak: 0.5" in browser.point(1, 1000, 0.5)
+    assert (browser.errors, len(browser.requests)) == ([], 1)
+
+
+def test_a_run_without_figures_yet_has_a_page(tmp_path: Path) -> None:
+    pytest.importorskip("bokeh")
+    write_curves(tmp_path)
+    assert "Training run" in (tmp_path / CURVES_FILE).read_text()
+
+
+def test_without_the_extra_the_log_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with caplog.at_level(logging.INFO):
+        write_curves(tmp_path)
+    assert caplog.messages == [
+        "no curves.html: jinja2 is not installed: pip install 'litetrack_ros[report]'"
+    ]
+    assert not (tmp_path / CURVES_FILE).exists()
