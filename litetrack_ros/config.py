@@ -302,10 +302,11 @@ def _convert_value(value: Any, wanted: Any, where: str) -> Any:
             return from_mapping(wanted, value, where)
         raise ConfigError(f"{where} is {value!r}, but must hold 'key: value' lines")
     if typing.get_origin(wanted) is tuple:
-        kinds = choices[:1] * len(value) if choices[-1] is ... else choices
-        if isinstance(value, list | tuple) and len(value) == len(kinds) > 0:
-            return tuple(_convert_value(v, k, where) for v, k in zip(value, kinds, strict=True))
-        raise ConfigError(f"{where} is {value!r}, but must be a list of {len(kinds)} numbers")
+        count = None if choices[-1] is ... else len(choices)
+        if isinstance(value, list | tuple) and value and count in (None, len(value)):
+            return tuple(_convert_value(each, choices[0], where) for each in value)
+        wanted_count = "" if count is None else f"{count} "
+        raise ConfigError(f"{where} is {value!r}, but must be a list of {wanted_count}numbers")
     if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if choices:

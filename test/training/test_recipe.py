@@ -41,6 +41,8 @@ def test_shipped_recipe_names_a_shipped_model() -> None:
             "low_res is .* but must be in rising order",
         ),
         (START + "pairs: {look: {low_res: 2}}", "low_res is 2, but must be a list of 2 numbers"),
+        (START + "pairs: {sprite: {ellipse_powers: 3}}", "is 3, but must be a list of numbers"),
+        (START + "pairs: {sprite: {polygon_corners: [3]}}", "must be a list of 2 numbers"),
         (START + "pairs: {look: {low_res: [1, x]}}", "low_res is 'x', but must be of type float"),
         (START + "pairs: {look: {jpeg_quality: [0, 9]}}", "jpeg_quality .* from 1 to 100"),
         (START + "pairs: {pose: {angle: -1}}", "pose: angle is -1.0, but must be at least 0"),
