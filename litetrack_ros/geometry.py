@@ -4,8 +4,6 @@ The formats are named in full everywhere: ``xywh`` is top-left corner and size, 
 corners, ``cxcywh`` centre and size. Functions take and return float64 arrays of shape ``(..., 4)``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -3,10 +3,12 @@
 import os
 import socket
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+from browser import Browser
 
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import MissingDependencyError
@@ -92,3 +94,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     save_weights(path, LiteTrack(config), TrackerConfig())
     return path
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser to open pages in; skips where there is none."""
+    opened = Browser(tmp_path_factory.mktemp("browser"))
+    yield opened
+    opened.close()

@@ -1,7 +1,6 @@
 """Runs an exported model with onnxruntime, on a CPU or a GPU, without PyTorch."""
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.backends.base import BackendInfo, Predictions, TemplateFeatures
-from litetrack_ros.backends.hardware import cpu_name, gpu_name
 from litetrack_ros.backends.onnx_files import (
     BOXES,
     CROPS,
@@ -37,6 +35,7 @@ from litetrack_ros.backends.providers import (
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import BackendError, WeightsError
 from litetrack_ros.images import Uint8Image
+from litetrack_ros.machine import core_count, cpu_name, gpu_name
 
 ort = require("onnxruntime")
 
@@ -86,7 +85,7 @@ class OnnxBackend:
             self._runner = _DeviceSearch(self._search, plan.device_id, self.max_targets)
         else:
             # With other providers than onnxruntime's own, threads are their affair.
-            workers = (threads or _cores()) if provider == CPU else 1
+            workers = (threads or core_count()) if provider == CPU else 1
             single = _SessionLoader(plan, 1, metadata, cache)
             self._runner = _HostSearch(
                 self._search, lambda: single.load(paths.search, "search"), workers
@@ -283,10 +282,6 @@ _RUNTIME_ERRORS = (
 
 def _chunks(targets: int, most: int) -> list[slice]:
     return [slice(first, min(first + most, targets)) for first in range(0, targets, most)]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _search_feed(crops: Uint8Image, templates: TemplateFeatures, rows: slice) -> dict[str, Any]:

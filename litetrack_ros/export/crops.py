@@ -1,7 +1,5 @@
 """Crops as a tracker sees them that is always right: for checks and for calibration."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

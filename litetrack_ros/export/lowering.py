@@ -4,8 +4,6 @@ Encoder layers work on all targets' tokens as one matrix ``(B * N, C)``, so that
 is one Gemm with its bias; attention alone sees ``(B, heads, N, C / heads)``.
 """
 
-from __future__ import annotations
-
 from typing import Literal, cast
 
 import numpy as np
@@ -14,7 +12,6 @@ from torch.nn import functional as F
 
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.export.graph import GraphBuilder
-from litetrack_ros.model.cue import InsideCue, TokenCue
 from litetrack_ros.model.fused import (
     FusedEfficientNetStem,
     FusedLayer,
@@ -22,6 +19,7 @@ from litetrack_ros.model.fused import (
     FusedPatchStem,
 )
 from litetrack_ros.model.layers import Mlp
+from litetrack_ros.model.litetrack import InsideCue, TokenCue
 from litetrack_ros.model.stem import EfficientNetLite0Stem, SameConv2d
 
 FloatType = Literal["float32", "float16"]
@@ -267,7 +265,7 @@ class Lowering:
         return self.lowered(g.node("Mul", g.node("Mul", wide, g.node("Add", erf, one)), half))
 
     def _cell_coverage(self, boxes: str) -> str:
-        """:func:`litetrack_ros.model.cue.cell_coverage`, float32 ``(B, grid, grid)``."""
+        """:func:`litetrack_ros.model.litetrack.cell_coverage`, float32 ``(B, grid, grid)``."""
         g, grid = self.graph, self.config.template_grid
         scaled = g.node("Mul", boxes, g.constant(np.float32(grid)))
         halves = g.constant(np.array([2, 2], dtype=np.int64))

@@ -1,20 +1,29 @@
-"""From a weights file to ONNX files."""
+"""From a weights file to ONNX files: what runs once per target, and what runs every frame.
 
-from __future__ import annotations
+For int8 the search graph is quantised statically, for CPUs. Linear layers and convolutions run on
+8-bit integers, with scales found on real crops; attention, norms, the decode, and the last layers
+of the head stay in fp32. So does the template graph, which runs once a target.
+"""
 
-from collections.abc import Sequence
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from litetrack_ros.backends.onnx_files import FORMAT, OnnxPaths
+import numpy as np
+
+import litetrack_ros.backends.onnx_files as onnx_files
+from litetrack_ros.backends.onnx_files import BOXES, CROPS, KEYS, VALUES, OnnxPaths
 from litetrack_ros.config import to_json
+from litetrack_ros.dependencies import require
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.export.crops import CropPair
-from litetrack_ros.export.graph_files import write_graphs
-from litetrack_ros.export.lowering import FloatType
-from litetrack_ros.export.networks import search_graph, template_graph
+from litetrack_ros.export.graph import SENSITIVE, GraphBuilder, onnx, write_graphs
+from litetrack_ros.export.head_lowering import HeadLowering
+from litetrack_ros.export.lowering import FloatType, Lowering
 from litetrack_ros.model.checkpoint import LoadedWeights
-from litetrack_ros.model.fused import FusedLiteTrack
+from litetrack_ros.model.fused import FusedLayer, FusedLiteTrack
 
 # The first in which LayerNormalization is one operator, and one that every runtime of a robot
 # knows; nothing later makes the graphs faster.
@@ -59,8 +68,6 @@ def export_onnx(
         raise ConfigError("int8 needs crops of real sequences to find its scales on")
     template, search = build_graphs(weights, precision, opset, max_targets)
     if precision == "int8":
-        from litetrack_ros.export.quantize import quantize
-
         search = quantize(template, search, calibration)
     paths = OnnxPaths.of(folder, name, precision)
     write_graphs(paths, template, search)
@@ -83,7 +90,7 @@ def build_graphs(
     targets = 1 if max_targets == 1 else "targets"
     dtype = _DTYPES[precision]
     metadata = {
-        "format": FORMAT,
+        "format": onnx_files.FORMAT,
         "model": to_json(weights.model_config),
         "tracker": to_json(weights.tracker_config),
         "precision": precision,
@@ -95,3 +102,141 @@ def build_graphs(
     winograd = precision == "fp32"
     search = search_graph(model, {**metadata, "role": "search"}, opset, dtype, targets, winograd)
     return template, search
+
+
+def template_graph(
+    model: FusedLiteTrack,
+    metadata: dict[str, str],
+    opset: int,
+    dtype: FloatType,
+    targets: int | str,
+) -> Any:
+    """The graph of :meth:`FusedLiteTrack.encode_template`.
+
+    Args:
+        model: the fused model, float32.
+        metadata: goes into the file.
+        opset: of ONNX's standard operators.
+        dtype: of weights, activations and the cached keys and values.
+        targets: how many at once; a name is any number.
+    """
+    config = model.config
+    size, count = config.template_size, config.template_grid**2
+    graph = GraphBuilder("litetrack_template", opset)
+    for name, shape in onnx_files.input_shapes("template", config, targets).items():
+        graph.input(name, np.uint8 if name == CROPS else np.float32, shape)
+    lower = Lowering(graph, model, dtype)
+    z = lower.tokens(CROPS, size, model.pos_embed_z)
+    if onnx_files.takes_boxes(config):
+        z = lower.template_cue(z, BOXES)
+    if config.interaction == "joint":
+        parts = {KEYS: [z]}
+    else:
+        for layer in model.layers:
+            z = lower.layer(cast(FusedLayer, layer), z, lower.template_tokens_with_cue)
+        z = lower.without_token(z)
+        pairs = [lower.keys_values(layer, z, count) for layer in model.interaction_layers]
+        parts = {KEYS: [pair[0] for pair in pairs], VALUES: [pair[1] for pair in pairs]}
+    for name, dims in onnx_files.cache_dims(config).items():
+        stacked = [graph.reshape(value, -1, 1, *dims[1:]) for value in parts[name]]
+        graph.output(graph.concat(stacked, axis=1), name, dtype, (targets, *dims))
+    return graph.model(metadata)
+
+
+def search_graph(
+    model: FusedLiteTrack,
+    metadata: dict[str, str],
+    opset: int,
+    dtype: FloatType,
+    targets: int | str,
+    winograd: bool,
+) -> Any:
+    """The graph of :meth:`FusedLiteTrack.forward`.
+
+    Args:
+        model, metadata, opset, dtype, targets: as for :func:`template_graph`.
+        winograd: use Winograd's form of a convolution where it pays.
+    """
+    config = model.config
+    size, grid = config.search_size, config.search_grid
+    graph = GraphBuilder("litetrack_search", opset)
+    for name, shape in onnx_files.input_shapes("search", config, targets).items():
+        graph.input(name, np.uint8 if name == CROPS else dtype, shape)
+    lower = Lowering(graph, model, dtype)
+    x = lower.tokens(CROPS, size, model.pos_embed_x)
+    if config.interaction == "joint":
+        x = lower.joint(x, KEYS)
+    else:
+        for layer in model.layers[: config.fe_layers]:
+            x = lower.layer(cast(FusedLayer, layer), x, grid * grid)
+        contexts = zip(lower.per_layer(KEYS), lower.per_layer(VALUES), strict=True)
+        for layer, context in zip(model.interaction_layers, contexts, strict=True):
+            x = lower.layer(layer, x, grid * grid, context)
+    result, scores = HeadLowering(lower, winograd).decode(x)
+    graph.output(result, onnx_files.RESULT, np.float32, (targets, 6))
+    graph.output(scores, onnx_files.SCORES, np.float32, (targets, grid * grid))
+    return graph.model(metadata)
+
+
+def quantize(template: Any, search: Any, pairs: Sequence[CropPair]) -> Any:
+    """The search graph in int8.
+
+    Args:
+        template, search: graphs in fp32 with their weights inside.
+        pairs: crops to find the ranges of activations on.
+
+    Returns:
+        An ``onnx.ModelProto`` with the search graph's inputs, outputs and metadata.
+    """
+    require("onnxruntime")
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+    excluded = [node.name for node in search.graph.node if node.doc_string == SENSITIVE]
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+        onnx.save(search, source)
+        root = logging.getLogger()
+        level = root.level
+        root.setLevel(logging.ERROR)  # it recommends another pre-processing in every run
+        try:
+            quantize_static(
+                source,
+                target,
+                _Reader(template, pairs),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=["Conv", "Gemm"],
+                nodes_to_exclude=excluded,
+                per_channel=True,
+                # Seven bits: CPUs without VNNI add two products in 16 bits, too few for eight.
+                reduce_range=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                calibrate_method=CalibrationMethod.MinMax,
+            )
+        finally:
+            root.setLevel(level)
+        quantized = onnx.load(target)
+    onnx.helper.set_model_props(quantized, {p.key: p.value for p in search.metadata_props})
+    return quantized
+
+
+class _Reader:
+    """Feeds the crops to onnxruntime's calibration."""
+
+    def __init__(self, template: Any, pairs: Sequence[CropPair]) -> None:
+        self._feeds = self._generate(template, pairs)
+
+    def get_next(self) -> dict[str, Any] | None:
+        """The next inputs, None after the last."""
+        return next(self._feeds, None)
+
+    @staticmethod
+    def _generate(template: Any, pairs: Sequence[CropPair]) -> Iterator[dict[str, Any]]:
+        session = require("onnxruntime").InferenceSession(template.SerializeToString())
+        names = [output.name for output in session.get_outputs()]
+        taken = {node.name for node in session.get_inputs()}
+        for pair in pairs:
+            feed = {CROPS: pair.template, BOXES: pair.template_box}
+            outputs = session.run(names, {k: v for k, v in feed.items() if k in taken})
+            cached = dict(zip(names, outputs, strict=True))
+            yield {CROPS: pair.search, **cached}

@@ -7,8 +7,6 @@ weighted by how much of its cell the target's box covers, averaged over the head
 the target apart by more of that attention than its surroundings pay, or by less.
 """
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 import numpy as np
@@ -19,9 +17,8 @@ from torch import Tensor, nn
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.images import Uint8Image
-from litetrack_ros.model.cue import cell_coverage
 from litetrack_ros.model.layers import Attention, Block
-from litetrack_ros.model.litetrack import LiteTrack
+from litetrack_ros.model.litetrack import LiteTrack, cell_coverage
 
 
 def interaction_layers(config: ModelConfig) -> list[int]:

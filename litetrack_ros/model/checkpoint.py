@@ -1,7 +1,5 @@
 """Weights files of our own: safetensors with both configurations in the metadata."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -10,8 +10,6 @@ The numbers are those of :class:`litetrack_ros.model.litetrack.LiteTrack`. What 
 - window, argmax and decode are part of the graph: six numbers a target come back.
 """
 
-from __future__ import annotations
-
 import copy
 from typing import NamedTuple, cast
 

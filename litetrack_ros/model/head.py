@@ -1,7 +1,5 @@
 """The centre head: score, offset and size maps (paper Sec. III-D)."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

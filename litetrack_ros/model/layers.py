@@ -1,7 +1,5 @@
 """The parts of an encoder layer; names and shapes are those of the authors' checkpoints."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

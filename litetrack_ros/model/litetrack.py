@@ -1,17 +1,114 @@
-"""The LiteTrack network in the form that is trained and saved.
+"""The LiteTrack network in the form that is trained and saved: target cue, encoder, centre head.
 
 For inference this form is folded into :class:`litetrack_ros.model.fused.FusedLiteTrack`, which
 computes the same numbers with less work.
 """
 
-from __future__ import annotations
+from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from litetrack_ros.config import ModelConfig
-from litetrack_ros.model.cue import InsideCue, TokenCue
-from litetrack_ros.model.encoder import Encoder
 from litetrack_ros.model.head import CenterHead, HeadMaps
+from litetrack_ros.model.layers import Block, Mlp
+from litetrack_ros.model.stem import build_stem
+
+
+class TokenCue(Mlp):
+    """The authors' target token: an MLP 4-4-C of the box.
+
+    A cue tells the template branch where the target is: it turns the target's box into a token to
+    put in front of the template's tokens, or into an embedding to add to them.
+    """
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__(4, 4, embed_dim)
+
+    def cue(self, boxes_xyxy_norm: Tensor, grid: int) -> tuple[Tensor | None, Tensor | None]:
+        """Boxes ``(B, 4)`` in units of the crop's side to a token ``(B, 1, C)`` and None."""
+        return self(boxes_xyxy_norm).unsqueeze(1), None
+
+
+class InsideCue(nn.Module):
+    """A learned embedding on every template token, times how much of its cell the box covers."""
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+        # From zero it would have to be found first that the target is marked at all.
+        self.weight = nn.Parameter(torch.randn(embed_dim))
+
+    def cue(self, boxes_xyxy_norm: Tensor, grid: int) -> tuple[Tensor | None, Tensor | None]:
+        """Boxes ``(B, 4)`` in units of the crop's side to None and ``(B, grid * grid, C)``."""
+        return None, cell_coverage(boxes_xyxy_norm, grid).flatten(1).unsqueeze(-1) * self.weight
+
+
+class Encoder(nn.Module):
+    """The pruned ViT with asynchronous feature extraction (paper Sec. III-B, III-C).
+
+    Stem, position embeddings and layers are shared by the template and the search branch.
+
+    Args:
+        config: the model's configuration.
+        drop_path_rate: of the last layer; it rises linearly from 0 at the first.
+    """
+
+    def __init__(self, config: ModelConfig, drop_path_rate: float = 0.0) -> None:
+        super().__init__()
+        self.config = config
+        dim = config.embed_dim
+        self.patch_embed = build_stem(config)
+        self.pos_embed_z = nn.Parameter(torch.zeros(1, config.template_grid**2, dim))
+        self.pos_embed_x = nn.Parameter(torch.zeros(1, config.search_grid**2, dim))
+        last = max(config.depth - 1, 1)
+        self.blocks = nn.ModuleList(
+            Block(config, drop_path_rate * index / last) for index in range(config.depth)
+        )
+        self.apply(_init_weights)
+        for block in self.blocks:
+            cast(Block, block).attn.init_as_similarity()
+        for embedding in (self.pos_embed_z, self.pos_embed_x):
+            nn.init.trunc_normal_(embedding, std=0.02)
+
+    def template(self, tokens: Tensor, target_token: Tensor | None) -> Tensor:
+        """Encode stem tokens of the template through all layers by self-attention (Eq. 1).
+
+        Args:
+            tokens: stem tokens with their cue, ``(B, M, C)``.
+            target_token: ``(B, 1, C)``, put in front and dropped again at the end, or None.
+
+        Returns:
+            Template features ``(B, M, C)``; for the joint interaction only the embedded tokens,
+            as there the layers need both inputs.
+        """
+        z = tokens + self.pos_embed_z
+        if self.config.interaction == "joint":
+            return z
+        if target_token is not None:
+            z = torch.cat([target_token, z], dim=1)
+        for block in self.blocks:
+            z = block(z)
+        return z if target_token is None else z[:, 1:]
+
+    def search(self, tokens: Tensor, template: Tensor) -> Tensor:
+        """Encode stem tokens of the search region with the template's features (Eq. 2 and 3).
+
+        Args:
+            tokens: stem tokens, ``(B, N, C)``.
+            template: what :meth:`template` returned, ``(B, M, C)``.
+
+        Returns:
+            Search features ``(B, N, C)``.
+        """
+        x = tokens + self.pos_embed_x
+        if self.config.interaction == "joint":
+            both = torch.cat([template, x], dim=1)
+            for block in self.blocks:
+                both = block(both)
+            return both[:, template.shape[1] :]
+        for index, block in enumerate(self.blocks):
+            x = block(x) if index < self.config.fe_layers else block(x, template)
+        return x
 
 
 class LiteTrack(nn.Module):
@@ -78,3 +175,26 @@ class LiteTrack(nn.Module):
         """Maps of a batch of pairs; shapes as in the methods above."""
         template = self.encode_template(templates, boxes_xyxy_norm)
         return self.predict(self.encode_search(searches, template))
+
+
+def cell_coverage(boxes_xyxy_norm: Tensor, grid: int) -> Tensor:
+    """How much of every cell of a grid a box covers.
+
+    Args:
+        boxes_xyxy_norm: ``(B, 4)``, in units of the grid's side.
+        grid: cells along a side.
+
+    Returns:
+        ``(B, grid, grid)``, rows first, in [0, 1].
+    """
+    start = torch.arange(grid, device=boxes_xyxy_norm.device, dtype=boxes_xyxy_norm.dtype)
+    low, high = boxes_xyxy_norm[:, :2, None] * grid, boxes_xyxy_norm[:, 2:, None] * grid
+    covered = (torch.minimum(high, start + 1) - torch.maximum(low, start)).clamp(0, 1)  # (B, 2, G)
+    return covered[:, 1, :, None] * covered[:, 0, None, :]
+
+
+def _init_weights(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

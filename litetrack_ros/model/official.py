@@ -5,8 +5,6 @@ name classes of the authors' training code, or of anyone: only the functions tha
 are honoured, every other name becomes an inert stub.
 """
 
-from __future__ import annotations
-
 import pickle
 import sys
 import zipfile
@@ -91,10 +89,10 @@ class _Stub:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> _Stub:
+    def __new__(cls, *args: Any, **kwargs: Any) -> "_Stub":
         return super().__new__(cls)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> _Stub:
+    def __call__(self, *args: Any, **kwargs: Any) -> "_Stub":
         return self
 
     def __setstate__(self, state: Any) -> None:

@@ -4,8 +4,6 @@ A stem takes normalised RGB ``(B, 3, S, S)`` and returns tokens ``(B, (S / 16)**
 order. Its ``pixel_mean`` and ``pixel_std`` (RGB, of values in 0 to 255) say what normalised means.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import torch

@@ -4,8 +4,6 @@ Their file names and conventions are used as they are; nothing of theirs is copi
 not depend on the weights, which are random.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import io
@@ -18,7 +16,7 @@ from typing import Any
 
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import BackendError
-from litetrack_ros.speed.subjects import Subject
+from litetrack_ros.speed.timing import Subject
 
 _CONFIGS = "experiments/litetrack"
 

@@ -1,12 +1,12 @@
 """``litetrack train``: train a model by a recipe."""
 
-from __future__ import annotations
-
 import argparse
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from litetrack_ros.dependencies import require
+from litetrack_ros.training.recipe import read_recipe
 
 
 @dataclass(frozen=True)
@@ -61,20 +61,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Train; ends with status 0 also when stopped, as the run can be resumed."""
-    from litetrack_ros.dependencies import require
-
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for package in ("torch", "tqdm", "safetensors"):
         require(package)
     import torch
 
+    from litetrack_ros.training.batches import pair_sources
     from litetrack_ros.training.init_from import initial_tensors
     from litetrack_ros.training.loop import RunOptions, train
-    from litetrack_ros.training.pair_sources import pair_sources
-    from litetrack_ros.training.recipe import read_recipe
+    from litetrack_ros.training.processes import announced_processes
+    from litetrack_ros.training.run_folder import LATEST_FILE
 
     torch.set_num_threads(request.threads)
-    recipe = read_recipe(request.recipe, int(os.environ.get("WORLD_SIZE", "1")))
+    recipe = read_recipe(request.recipe, announced_processes())
     sources = pair_sources(recipe, request.data)
     initial = None
     if request.init_from is not None and not request.resume:
@@ -86,5 +85,5 @@ def run(request: Request) -> int:
         request.device, request.workers, request.resume, request.max_minutes, initial
     )
     done = train(recipe, sources.train, sources.validation, request.out, options)
-    print(f"{done} of {recipe.steps} steps done; the model is {request.out / 'latest.safetensors'}")
+    print(f"{done} of {recipe.steps} steps done; the model is {request.out / LATEST_FILE}")
     return 0

@@ -1,12 +1,13 @@
-"""Batches of pairs by step: any step's batch can be made again, in any process, without the rest.
+"""Where a recipe's pairs come from, and their batches by step.
 
-That is what makes a run repeatable and a resumed run equal to an uninterrupted one.
+Any step's batch can be made again, in any process, without the rest: that is what makes a run
+repeatable and a resumed run equal to an uninterrupted one.
 """
 
-from __future__ import annotations
-
+import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -14,10 +15,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from litetrack_ros.datasets.catalogue import locate_set, open_set
 from litetrack_ros.opencv import cv2
 from litetrack_ros.pairs.pair import Pair
+from litetrack_ros.pairs.pair_recipe import PairSampling, shared_sets
+from litetrack_ros.pairs.sampling import TrackingPairs
+from litetrack_ros.pairs.synthetic import SyntheticPairs
+from litetrack_ros.training.recipe import Recipe
 
 PREFETCH_STEPS = 4  # batches that each worker keeps ready
+_LOG = logging.getLogger(__name__)
 
 
 class PairSource(Protocol):
@@ -25,6 +32,35 @@ class PairSource(Protocol):
 
     def pair(self, index: int) -> Pair:
         """The pair of an index from 0 on."""
+
+
+class Sources(NamedTuple):
+    """Sources of the pairs to train and to validate on."""
+
+    train: PairSource
+    validation: PairSource
+
+
+def pair_sources(recipe: Recipe, places: Sequence[str]) -> Sources:
+    """Open what a recipe is trained on; what a data set lacks is logged.
+
+    Args:
+        recipe: with ``sampling``, pairs are drawn from data sets; without, they are synthetic.
+        places: what ``--data`` was given.
+
+    Raises:
+        DatasetError: data are missing.
+    """
+    if recipe.sampling is not None:
+        return Sources(
+            _drawn(recipe, recipe.sampling, places, training=True),
+            _drawn(recipe, recipe.sampling, places, training=False),
+        )
+    folders, config = [Path(place) for place in places], recipe.model_config()
+    return Sources(
+        SyntheticPairs(folders, config, recipe.seed, recipe.pairs, split="train"),
+        SyntheticPairs(folders, config, recipe.seed, recipe.pairs, split="validation"),
+    )
 
 
 class PairBatch(NamedTuple):
@@ -44,7 +80,7 @@ class PairBatch(NamedTuple):
     search_boxes_cxcywh_norm: Tensor
     present: Tensor
 
-    def to(self, device: torch.device) -> PairBatch:
+    def to(self, device: torch.device) -> "PairBatch":
         """The same batch on a device."""
         return PairBatch(*(t.to(device, non_blocking=True) for t in self))
 
@@ -129,6 +165,19 @@ def roll_templates(batch: PairBatch, share: float, generator: torch.Generator) -
         templates=batch.templates[source],
         template_boxes_xyxy_norm=batch.template_boxes_xyxy_norm[source],
         present=present,
+    )
+
+
+def _drawn(
+    recipe: Recipe, sampling: PairSampling, places: Sequence[str], training: bool
+) -> TrackingPairs:
+    shares = shared_sets(sampling.train if training else sampling.validation)
+    sets = [open_set(name, locate_set(name, places)) for name in shares]
+    for opened in sets:
+        for problem in opened.problems:
+            _LOG.warning("%s in %s: %s", opened.name, opened.root, problem)
+    return TrackingPairs(
+        sets, list(shares.values()), recipe.model_config(), sampling, recipe.seed, augment=training
     )
 
 

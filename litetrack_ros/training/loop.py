@@ -1,7 +1,5 @@
 """The training loop: for a CPU, one GPU, or several processes under `torchrun`."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,30 +10,20 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
+import litetrack_ros.training.losses as losses
+import litetrack_ros.training.network as network
+import litetrack_ros.training.run_folder as run_folder
 from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.model.head import HeadMaps
 from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.model.stem import EfficientNetLite0Stem
-from litetrack_ros.training import checkpoints
 from litetrack_ros.training.batches import PairBatch, PairSource, StepBatches, roll_templates
-from litetrack_ros.training.distillation import Teacher, distillation_loss
-from litetrack_ros.training.ema import Ema
-from litetrack_ros.training.losses import LossReport, LossWeights, pair_losses
-from litetrack_ros.training.network import (
-    PRECISIONS,
-    TrainedNetwork,
-    frozen_features,
-    parameter_groups,
-)
-from litetrack_ros.training.peak_losses import peak_losses
-from litetrack_ros.training.pretrained import load_pretrained_stem
-from litetrack_ros.training.processes import ProcessGroup, process_group
+from litetrack_ros.training.init_from import load_pretrained_stem
+from litetrack_ros.training.processes import ProcessGroup, StopRequest, process_group
 from litetrack_ros.training.recipe import Recipe
-from litetrack_ros.training.run_log import Record, open_board
-from litetrack_ros.training.schedule import rate_factor
-from litetrack_ros.training.stopping import StopRequest
-from litetrack_ros.training.validation import ValidationReport, validate
+from litetrack_ros.training.schedule import Ema, rate_factor
+from litetrack_ros.training.validation import validate
 
 # The score map starts near 0.1, as in CenterNet: few cells hold a target, and from 0.5 the first
 # hundreds of steps would go into saying so.
@@ -85,18 +73,22 @@ class Trainer:
             torch.nn.init.constant_(bias, SCORE_PRIOR_LOGIT)
         if initial is not None:
             model.load_state_dict({**model.state_dict(), **initial})
-        self.teacher: Teacher | None = None
+        self.teacher: network.Teacher | None = None
         if recipe.teacher:
-            self.teacher = Teacher(Path(recipe.teacher), model.config, group.device)
+            self.teacher = network.Teacher(Path(recipe.teacher), model.config, group.device)
         # A teacher needs the images, so that the stem cannot run where they are made.
-        self.features = None if self.teacher else frozen_features(model, recipe, group.device)
-        self.network = TrainedNetwork(model, recipe.stem == "frozen").to(group.device).train()
+        self.features = (
+            None if self.teacher else network.frozen_features(model, recipe, group.device)
+        )
+        self.network = (
+            network.TrainedNetwork(model, recipe.stem == "frozen").to(group.device).train()
+        )
         self.wrapped = group.wrap(self.network)
         self.ema = Ema(self.network, recipe.ema_decay)
-        self.optimizer = torch.optim.AdamW(parameter_groups(self.network, recipe))
+        self.optimizer = torch.optim.AdamW(network.parameter_groups(self.network, recipe))
         scaled = recipe.precision == "float16"
         self.scaler = torch.amp.GradScaler(group.device.type, enabled=scaled)
-        self.weights = LossWeights(recipe.focal_weight, recipe.giou_weight, recipe.l1_weight)
+        self.weights = losses.LossWeights(recipe.focal_weight, recipe.giou_weight, recipe.l1_weight)
 
     def step(self, step: int, batch: PairBatch) -> dict[str, Tensor]:
         """One optimizer step; all randomness follows from the seed and the step.
@@ -127,21 +119,21 @@ class Trainer:
             "learning_rate": torch.tensor(recipe.learning_rate * factor),
         }
 
-    def _losses(self, step: int, batch: PairBatch) -> LossReport:
-        precision = PRECISIONS[self.recipe.precision]
+    def _losses(self, step: int, batch: PairBatch) -> losses.LossReport:
+        precision = network.PRECISIONS[self.recipe.precision]
         with torch.autocast(self.group.device.type, precision, enabled=precision != torch.float32):
             maps = self.wrapped(batch)
         report = self._pair_losses(step, maps, batch)
         if self.teacher is None:
             return report
-        taught = distillation_loss(maps, self.teacher.answer(batch))
+        taught = losses.distillation_loss(maps, self.teacher.answer(batch))
         return report._replace(total=report.total + self.recipe.distill_weight * taught)
 
-    def _pair_losses(self, step: int, maps: HeadMaps, batch: PairBatch) -> LossReport:
+    def _pair_losses(self, step: int, maps: HeadMaps, batch: PairBatch) -> losses.LossReport:
         if self.recipe.supervision == "peak":
             boxes = batch.search_boxes_cxcywh_norm
-            return peak_losses(maps, boxes, batch.present, self.weights)
-        return pair_losses(
+            return losses.peak_losses(maps, boxes, batch.present, self.weights)
+        return losses.pair_losses(
             maps,
             batch.search_boxes_cxcywh_norm,
             batch.present,
@@ -171,7 +163,7 @@ def train(
         source: makes the training pairs.
         validation: makes the held-out pairs.
         folder: of the run; gets ``state.pt``, ``latest.safetensors``, ``best.safetensors``,
-            ``training.csv`` and ``validation.csv``.
+            ``training.csv``, ``validation.csv`` and ``curves.html``.
         options: how to carry it out.
 
     Returns:
@@ -183,7 +175,7 @@ def train(
     """
     stop = StopRequest(options.max_minutes)
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / checkpoints.STATE_FILE).exists() and not options.resume:
+    if (folder / run_folder.STATE_FILE).exists() and not options.resume:
         raise ConfigError(f"{folder} holds a run already: add --resume, or choose another --out")
     with process_group(options.device) as group, stop.listening():
         initial = None if options.resume else options.initial
@@ -210,7 +202,7 @@ class _Run:
     def load(self) -> None:
         """Take over the folder's state."""
         t = self.trainer
-        progress = checkpoints.load_state(
+        progress = run_folder.load_state(
             self.folder, self.recipe, t.network, t.ema, t.optimizer, t.scaler
         )
         self.done, self.best = int(progress["done"]), progress["best"]
@@ -219,9 +211,9 @@ class _Run:
         """Write the state and the averaged model."""
         t = self.trainer
         progress = {"done": self.done, "best": self.best}
-        latest = self.folder / checkpoints.LATEST_FILE
-        checkpoints.save_average(latest, self.recipe, t.ema, TrackerConfig(), self.done)
-        checkpoints.save_state(
+        latest = self.folder / run_folder.LATEST_FILE
+        run_folder.save_average(latest, self.recipe, t.ema, TrackerConfig(), self.done)
+        run_folder.save_state(
             self.folder, self.recipe, t.network, t.ema, t.optimizer, t.scaler, progress
         )
 
@@ -233,9 +225,9 @@ class _Run:
             return self.done
         held_out = trainer.held_out(validation) if self.writes else []
         figures: list[dict[str, Tensor]] = []
-        board = open_board(self.folder) if self.writes else None
-        record = Record(self.folder, "training", self.done, board)
-        checks = Record(self.folder, "validation", self.done + 1, board)
+        board = run_folder.open_board(self.folder) if self.writes else None
+        record = run_folder.RunLog(self.folder, run_folder.TRAINING, self.done, board)
+        checks = run_folder.RunLog(self.folder, run_folder.VALIDATION, self.done + 1, board)
         batch: PairBatch | None = first
         bar = tqdm(
             total=recipe.steps,
@@ -261,23 +253,22 @@ class _Run:
                 if self.writes and saving:
                     self.save()
                 batch = None if last else next(batches)
+        if self.writes:
+            run_folder.write_curves(self.folder)
         return self.done
 
-    def _validate(self, held_out: list[PairBatch], checks: Record) -> ValidationReport:
+    def _validate(self, held_out: list[PairBatch], checks: run_folder.RunLog) -> None:
         report = validate(self.trainer.ema.average, held_out)
         checks.add(self.done, report._asdict())
         checks.flush()
         _LOG.info("step %d: %s", self.done, report)
         if report.selection > self.best:
             self.best = report.selection
-            path = self.folder / checkpoints.BEST_FILE
-            checkpoints.save_average(
-                path, self.recipe, self.trainer.ema, TrackerConfig(), self.done
-            )
-        return report
+            path = self.folder / run_folder.BEST_FILE
+            run_folder.save_average(path, self.recipe, self.trainer.ema, TrackerConfig(), self.done)
 
 
-def _write(record: Record, first: int, figures: list[dict[str, Tensor]]) -> str:
+def _write(record: run_folder.RunLog, first: int, figures: list[dict[str, Tensor]]) -> str:
     """Write the rows of some steps; returns what the progress bar shows."""
     names = list(figures[0])
     rows = torch.stack([torch.stack([row[n].float().cpu() for n in names]) for row in figures])

@@ -1,15 +1,22 @@
-"""The processes that train together, as `torchrun` starts them; one alone otherwise."""
+"""The processes that carry a run out, and when they stop before its last step.
 
-from __future__ import annotations
+Several train together as `torchrun` starts them; one alone otherwise. A signal or a time limit
+stops a run between two steps, never in mid-step.
+"""
 
 import contextlib
 import os
+import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import FrameType
 
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,11 @@ class ProcessGroup:
         return bool(shared > 0)
 
 
+def announced_processes() -> int:
+    """How many processes `torchrun` announced in the environment; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 @contextlib.contextmanager
 def process_group(device: str) -> Iterator[ProcessGroup]:
     """Join the processes that `torchrun` announced in the environment, if it did.
@@ -47,7 +59,7 @@ def process_group(device: str) -> Iterator[ProcessGroup]:
     Args:
         device: ``cpu`` or ``cuda``; with ``cuda`` each process takes the GPU of its local rank.
     """
-    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    world_size = announced_processes()
     chosen = torch.device(device)
     if world_size == 1:
         yield ProcessGroup(0, 1, chosen)
@@ -62,3 +74,34 @@ def process_group(device: str) -> Iterator[ProcessGroup]:
         distributed.barrier()
     finally:
         distributed.destroy_process_group()
+
+
+class StopRequest:
+    """Says whether to stop after the current step.
+
+    Args:
+        max_minutes: of wall time from now on; None is no limit.
+    """
+
+    def __init__(self, max_minutes: float | None) -> None:
+        self._deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
+        self._signalled = False
+
+    @property
+    def due(self) -> bool:
+        """Whether a signal came or the time is up."""
+        late = self._deadline is not None and time.monotonic() >= self._deadline
+        return self._signalled or late
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take SIGINT and SIGTERM as requests to stop while the block runs."""
+        previous = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signalled = True

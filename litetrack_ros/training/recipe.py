@@ -1,15 +1,12 @@
 """A training recipe: everything that decides which numbers come out, in one short YAML file."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from litetrack_ros import resources
-from litetrack_ros.config import ModelConfig, from_mapping, read_yaml
+from litetrack_ros.config import ModelConfig, from_mapping, read_yaml, variant
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.pairs.pair_recipe import PairRecipe, PairSampling
 
@@ -47,7 +44,7 @@ class Recipe:
             as its branch is initialised (``even``).
         supervision: which cells' boxes are trained: those around the centre and the peak, weighted
             (:func:`litetrack_ros.training.losses.pair_losses`), or the peak alone, as the authors
-            do (:func:`litetrack_ros.training.peak_losses.peak_losses`).
+            do (:func:`litetrack_ros.training.losses.peak_losses`).
         clip_norm: largest norm of the gradient; 0 turns clipping off.
         ema_decay: of the averaged weights, which are what is validated and saved.
         precision: of the trained layers; weights, losses and optimizer are float32, and so is a
@@ -133,10 +130,10 @@ class Recipe:
         Raises:
             ConfigError: no such variant, or its file is wrong.
         """
-        path = Path(self.model)
-        if path.suffix != ".yaml":
-            path = resources.config_path(f"models/{self.model}")
-        config = from_mapping(ModelConfig, read_yaml(path), str(path))
+        if self.model.endswith(".yaml"):
+            config = from_mapping(ModelConfig, read_yaml(Path(self.model)), self.model)
+        else:
+            config = variant(self.model)
         layers = {
             key: value
             for key in ("fe_layers", "ai_layers")
@@ -148,7 +145,7 @@ class Recipe:
         name = f"{config.name}_fe{resized.fe_layers}_ai{resized.ai_layers}"
         return dataclasses.replace(resized, name=name)
 
-    def for_processes(self, world_size: int) -> Recipe:
+    def for_processes(self, world_size: int) -> "Recipe":
         """The recipe as ``world_size`` processes carry it out together.
 
         The learning rate follows the number of pairs a step where ``rate_pairs`` says so.

@@ -1,12 +1,14 @@
-"""Learning rate and averaging over the steps of a run, never over its wall time."""
+"""Learning rate and averaged weights over the steps of a run, never over its wall time."""
 
-from __future__ import annotations
-
+import copy
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-if TYPE_CHECKING:
-    from litetrack_ros.training.recipe import Recipe
+import torch
+from torch import Tensor
+
+from litetrack_ros.training.network import TrainedNetwork
+from litetrack_ros.training.recipe import Recipe
 
 DROP = 0.1
 
@@ -43,3 +45,38 @@ def rate_factor(recipe: Recipe, step: int) -> float:
     if recipe.schedule == "cosine" or step < recipe.warmup_steps:
         return learning_rate_factor(step, recipe.warmup_steps, recipe.steps)
     return 1.0 if step < round(recipe.drop_from * recipe.steps) else DROP
+
+
+class Ema:
+    """An exponential moving average of a model's weights: what is validated and shipped.
+
+    Every float tensor of the model's state is averaged; counters are copied.
+
+    Args:
+        model: the model to follow; ``average`` starts as its copy.
+        decay: of the average, once it is old enough.
+    """
+
+    def __init__(self, model: TrainedNetwork, decay: float) -> None:
+        self.average = copy.deepcopy(model).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, model: TrainedNetwork, step: int) -> None:
+        """Move the average towards the model after a step (the first is 0)."""
+        weight = 1 - ema_decay(step, self.decay)
+        new = model.state_dict()
+        for name, value in self.average.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(new[name], weight)
+            else:
+                value.copy_(new[name])
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """The average's weights."""
+        state: Mapping[str, Tensor] = self.average.state_dict()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Set the average's weights; names and shapes must match."""
+        self.average.load_state_dict(state)

@@ -202,7 +202,7 @@ def test_ctrl_c_leaves_no_file(tmp_path: Path):
     code = f"""
 import time
 from pathlib import Path
-from litetrack_ros.export import graph_files as files
+from litetrack_ros.export import graph as files
 from litetrack_ros.export.onnx_export import export_onnx
 from litetrack_ros.model.checkpoint import load_weights
 

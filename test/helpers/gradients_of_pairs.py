@@ -15,9 +15,8 @@ from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.pairs.pair_recipe import PairSampling
 from litetrack_ros.pairs.sampling import TrackingPairs
 from litetrack_ros.training.batches import StepBatches
-from litetrack_ros.training.losses import LossWeights
+from litetrack_ros.training.losses import LossWeights, peak_losses
 from litetrack_ros.training.network import TrainedNetwork
-from litetrack_ros.training.peak_losses import peak_losses
 from litetrack_ros.training.processes import process_group
 
 CONFIG = ModelConfig(

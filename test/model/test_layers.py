@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from litetrack_ros.config import ModelConfig
-from litetrack_ros.model.encoder import Encoder
 from litetrack_ros.model.layers import Block, DropPath
+from litetrack_ros.model.litetrack import Encoder
 
 
 @pytest.mark.parametrize(("fe_layers", "ai_layers"), [(6, 3), (2, 2), (0, 1)])

@@ -1,13 +1,11 @@
-"""Figures of a replay stated by hand, and the page made of them."""
+"""Figures of a replay stated by hand."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import math
-import xml.dom.minidom
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -28,11 +26,9 @@ from litetrack_ros.replay.figures import (
     summarise_durations,
 )
 from litetrack_ros.replay.node_process import ResourceUse
-from litetrack_ros.replay.page import Thumbnail, page
 from litetrack_ros.replay.replay_report import (
     ReplayReport,
     frame_boxes,
-    machine,
     stage_table,
     worst_frames,
     write_frame_table,
@@ -110,29 +106,6 @@ def test_a_box_a_frame_with_the_init_box_first(tmp_path: Path) -> None:
     assert boxes[0].tolist() == [1, 2, 3, 4]
     assert boxes[1].tolist() == list(BOX)
     assert np.isnan(boxes[15]).all()
-
-
-def test_the_page_is_whole_and_escapes_what_it_shows(tmp_path: Path) -> None:
-    measured = _measured(tmp_path)
-    metadata: dict[str, Any] = {"bag": "<b>&.mcap", "machine": machine()}
-    text = page(
-        "a < b",
-        measured,
-        figures(measured),
-        metadata,
-        ["the node died <here>"],
-        [Thumbnail(b"jpeg", "frame 20 & more")],
-    )
-    assert "<b>&.mcap" not in text
-    assert "the node died &lt;here&gt;" in text
-    charts = text.split("<svg")[1:]
-    assert len(charts) == 4
-    for chart in charts:
-        xml.dom.minidom.parseString("<svg" + chart.partition("</svg>")[0] + "</svg>")
-    assert text.count("<circle") == 29
-    assert "lost_in_transport" in text
-    assert 'src="data:image/jpeg;base64,anBlZw=="' in text
-    assert "http" not in text.replace("https://", "http").replace('charset="utf-8"', "")
 
 
 def test_figures_go_to_json_and_back(tmp_path: Path) -> None:

@@ -18,17 +18,21 @@ import pytest
 import torch
 from reference_model import official_shapes, reference_crop, reference_state
 
+from litetrack_ros.config import variant
 from litetrack_ros.model.head import HeadMaps
 from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.model.official import build_official
-from litetrack_ros.model.variants import variant
 from litetrack_ros.training.batches import PairBatch
-from litetrack_ros.training.losses import LossWeights, boxes_at, cxcywh_to_xyxy
+from litetrack_ros.training.losses import (
+    LossWeights,
+    boxes_at,
+    cxcywh_to_xyxy,
+    gaussian_label,
+    peak_losses,
+)
 from litetrack_ros.training.network import TrainedNetwork, parameter_groups
-from litetrack_ros.training.peak_losses import peak_losses
 from litetrack_ros.training.recipe import Recipe, read_recipe
 from litetrack_ros.training.schedule import rate_factor
-from litetrack_ros.training.targets import gaussian_label
 
 ROOT = Path(__file__).parents[2]
 PAPER = LossWeights(1.0, 2.0, 5.0)

@@ -18,12 +18,11 @@ from litetrack_ros.config import to_json
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.pairs.pair_recipe import PairRecipe
 from litetrack_ros.tools.main import main
-from litetrack_ros.training.batches import StepBatches
-from litetrack_ros.training.checkpoints import _same_recipe
+from litetrack_ros.training.batches import StepBatches, pair_sources
 from litetrack_ros.training.loop import RunOptions, Trainer, train
-from litetrack_ros.training.pair_sources import pair_sources
 from litetrack_ros.training.processes import ProcessGroup
 from litetrack_ros.training.recipe import Recipe, read_recipe
+from litetrack_ros.training.run_folder import _same_recipe
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "config/train").glob("*.yaml"))

@@ -10,7 +10,7 @@ from litetrack_ros import resources
 from litetrack_ros.config import from_json, to_json
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.pairs.pair_recipe import PairRecipe
-from litetrack_ros.training.pair_sources import pair_sources
+from litetrack_ros.training.batches import pair_sources
 from litetrack_ros.training.recipe import Recipe, read_recipe
 
 START = "model: nano\nsteps: 500\n"

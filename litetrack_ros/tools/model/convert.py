@@ -1,11 +1,10 @@
 """``litetrack model convert``: the authors' checkpoints to this package's weights files."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from litetrack_ros.config import TrackerConfig, variant
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import WeightsError
 
@@ -39,10 +38,8 @@ def run(request: Request) -> int:
     """Read, check every key, write."""
     require("torch")
     require("safetensors")
-    from litetrack_ros.config import TrackerConfig
     from litetrack_ros.model.checkpoint import save_weights
     from litetrack_ros.model.official import build_official, read_official
-    from litetrack_ros.model.variants import variant
 
     if request.output.suffix != _SUFFIX:
         raise WeightsError(

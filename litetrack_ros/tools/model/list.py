@@ -1,21 +1,18 @@
 """``litetrack model list``: the variants with their true sizes, and the paper's figures."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from litetrack_ros.config import ModelConfig, variant, variant_names
 from litetrack_ros.dependencies import require
 from litetrack_ros.report.tables import format_table, write_json
 from litetrack_ros.tools.arguments import add_json_argument
 
 if TYPE_CHECKING:
-    from litetrack_ros.config import ModelConfig
     from litetrack_ros.model.complexity import Complexity
-
 
 _HEADER = (
     "variant",
@@ -62,9 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(request: Request) -> int:
     """Count every variant, print both tables."""
     require("torch")
-    from litetrack_ros.model.complexity import PAPER_TABLE_I, count
-    from litetrack_ros.model.table_one import DEPARTURES, count_as_table_one
-    from litetrack_ros.model.variants import variant, variant_names
+    from litetrack_ros.model.complexity import DEPARTURES, PAPER_TABLE_I, count, count_as_table_one
 
     rows, paper_rows = [], []
     figures: list[dict[str, Any]] = []
@@ -109,7 +104,7 @@ def run(request: Request) -> int:
     return 0
 
 
-def _row(config: ModelConfig, counts: Complexity) -> list[str]:
+def _row(config: ModelConfig, counts: "Complexity") -> list[str]:
     layers = f"{config.fe_layers} + {config.ai_layers}"
     if config.interaction == "joint":
         layers = f"{config.ai_layers} joint"

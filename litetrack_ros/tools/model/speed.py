@@ -1,7 +1,5 @@
 """``litetrack model speed``: how fast models run here, beside others if asked to."""
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import math
@@ -9,14 +7,22 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+
+import litetrack_ros.speed.timing as timing
+from litetrack_ros import machine
+from litetrack_ros.backends.onnx_files import PRECISIONS, model_name
+from litetrack_ros.config import DEFAULT_MODEL, ModelChoice
+from litetrack_ros.dependencies import require
+from litetrack_ros.errors import BackendError, ConfigError, WeightsError
+from litetrack_ros.files import write_text
+from litetrack_ros.geometry import FloatArray
+from litetrack_ros.images import Uint8Image
 from litetrack_ros.report.tables import format_table, write_json
+from litetrack_ros.speed.authors import measure_authors, variants_of
 from litetrack_ros.tools.arguments import Progress, add_json_argument
-
-if TYPE_CHECKING:
-    from litetrack_ros.speed.subjects import Choice, Subject
-
 
 OPENCV = "opencv"
 _LABELS = ("model", "backend", "provider", "precision")
@@ -73,18 +79,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Prepare every subject, measure all in turns, print the table."""
-    from litetrack_ros.errors import ConfigError
-    from litetrack_ros.files import write_text
-    from litetrack_ros.speed.machine import describe
-    from litetrack_ros.speed.subjects import MAX_TARGETS
-
-    if request.rounds < 1 or not all(1 <= count <= MAX_TARGETS for count in request.targets):
-        raise ConfigError(f"rounds must be at least 1, and targets from 1 to {MAX_TARGETS}")
-    machine = describe()
+    most = timing.MAX_TARGETS
+    if request.rounds < 1 or not all(1 <= count <= most for count in request.targets):
+        raise ConfigError(f"rounds must be at least 1, and targets from 1 to {most}")
+    here = machine.describe()
     with tempfile.TemporaryDirectory() as folder:
         subjects = _prepare(request, Path(folder))
         rows, figures = _measure(request, subjects)
-    about = ", ".join(f"{k} {v}" for k, v in machine.items() if v not in (None, {}))
+    about = ", ".join(f"{k} {v}" for k, v in here.items() if v not in (None, {}))
     print(about)
     print(format_table(_HEADER, rows))
     memory = [_memory_row(subject) for subject in subjects if not math.isnan(subject.load_s)]
@@ -99,60 +101,45 @@ def run(request: Request) -> int:
         "threads": request.threads,
         "reference": subjects[0].name,
     }
-    write_json(request.json, {"machine": machine, **settings, "subjects": figures})
+    write_json(request.json, {"machine": here, **settings, "subjects": figures})
     return 0
 
 
-def _prepare(request: Request, folder: Path) -> list[Subject]:
+def _prepare(request: Request, folder: Path) -> list[timing.Subject]:
     """Load everything; what cannot be had here is named and left out."""
-    from litetrack_ros.errors import BackendError, WeightsError
-    from litetrack_ros.speed.subjects import make_scene, measure_choice, measure_memory
-
-    image, boxes = make_scene(*request.size)
+    image, boxes = timing.make_scene(*request.size)
     subjects = list(_others(request, image, boxes[0]))
-    for choice in _choices(request, folder):
+    for label, choice in _choices(request, folder):
         try:
-            subject = measure_choice(choice, image, boxes, request.targets)
+            subject = timing.measure_choice(label, choice, image, boxes, request.targets)
         except (BackendError, WeightsError) as error:
-            print(f"left out: {choice.label} {choice.backend} {choice.precision}: {error}")
+            print(f"left out: {label} {choice.backend} {choice.precision}: {error}")
             continue
-        subject.peak_memory_mb = measure_memory(choice)
+        subject.peak_memory_mb = timing.measure_memory(choice)
         subjects.append(subject)
     if not subjects:
         raise BackendError("nothing of what was asked for can be measured here")
     return subjects
 
 
-def _choices(request: Request, folder: Path) -> Iterator[Choice]:
-    from litetrack_ros.backends.onnx_files import PRECISIONS, model_name
-    from litetrack_ros.config import DEFAULT_MODEL
-    from litetrack_ros.speed.subjects import MAX_TARGETS, Choice
-
+def _choices(request: Request, folder: Path) -> Iterator[tuple[str, ModelChoice]]:
+    """Every combination that was asked for, after the model's name for the table."""
     models = {model_name(Path(model)): model for model in request.model}
     if not request.model and not request.variant:
         models = {DEFAULT_MODEL: DEFAULT_MODEL}
     for name in request.variant:
-        from litetrack_ros.speed.random_models import export_random_model, write_random_model
-
-        path = write_random_model(folder, name)
+        path = timing.write_random_model(folder, name)
         models[f"{name} (random)"] = str(path)
         for precision in set(request.precision) & set(PRECISIONS):
             if set(request.backend) != {"torch"}:
-                export_random_model(path, precision, MAX_TARGETS)
+                timing.export_random_model(path, precision, timing.MAX_TARGETS)
     ways = itertools.product(request.backend, request.device, request.precision)
     for (label, model), (backend, device, precision) in itertools.product(models.items(), ways):
-        yield Choice(label, model, backend, device, precision, request.threads)
+        yield label, ModelChoice(model, backend, device, precision, threads=request.threads)
 
 
-def _others(request: Request, image: Any, box: Any) -> Iterator[Subject]:
-    from litetrack_ros.errors import BackendError
-    from litetrack_ros.speed.subjects import measure_opencv
-
-    folders = [Path(name) for name in request.against if name != OPENCV]
-    for folder in folders:
-        from litetrack_ros.dependencies import require
-        from litetrack_ros.speed.authors import measure_authors, variants_of
-
+def _others(request: Request, image: Uint8Image, box: FloatArray) -> Iterator[timing.Subject]:
+    for folder in (Path(name) for name in request.against if name != OPENCV):
         if request.threads:
             require("torch").set_num_threads(request.threads)
         known = variants_of(folder)
@@ -161,26 +148,23 @@ def _others(request: Request, image: Any, box: Any) -> Iterator[Subject]:
     if OPENCV in request.against:
         for name in _OPENCV_TRACKERS:
             try:
-                yield measure_opencv(name, image, box)
+                yield timing.measure_opencv(name, image, box)
             except BackendError as error:
                 print(f"left out: {error}")
 
 
 def _measure(
-    request: Request, subjects: list[Subject]
+    request: Request, subjects: list[timing.Subject]
 ) -> tuple[list[list[str]], list[dict[str, Any]]]:
-    import numpy as np
-
     from litetrack_ros.replay.figures import summarise_durations
-    from litetrack_ros.speed.timing import interleave, median_ratio
 
     measures = {
         (subject.name, name): call
         for subject in subjects
         for name, call in subject.measures.items()
     }
-    with Progress(request.rounds, "benchmark") as progress:
-        times = interleave(measures, request.rounds, progress.step)
+    with Progress(request.rounds, "rounds") as progress:
+        times = timing.interleave(measures, request.rounds, progress.step)
     first = subjects[0]
     base_name = "search 1" if "search 1" in first.measures else next(iter(first.measures))
     base = times[first.name, base_name]
@@ -196,7 +180,7 @@ def _measure(
         for name in subject.measures:
             own = times[subject.name, name]
             summary = summarise_durations(np.array(own.wall))
-            ratio, cpu_ratio = (median_ratio(*pair) for pair in zip(own, base, strict=True))
+            ratio, cpu_ratio = (timing.median_ratio(*pair) for pair in zip(own, base, strict=True))
             cpu = float(np.median(own.cpu))
             entry["measures_ms"][name] = {
                 **summary._asdict(),
@@ -213,7 +197,7 @@ def _measure(
     return rows, figures
 
 
-def _memory_row(subject: Subject) -> list[str]:
+def _memory_row(subject: timing.Subject) -> list[str]:
     memory = "-" if math.isnan(subject.peak_memory_mb) else f"{subject.peak_memory_mb:.0f}"
     return [subject.name, f"{subject.load_s:.2f}", memory]
 

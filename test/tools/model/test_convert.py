@@ -10,10 +10,9 @@ from litetrack_ros.tools.main import main
 
 torch = pytest.importorskip("torch")
 
-from litetrack_ros.config import TrackerConfig  # noqa: E402
+from litetrack_ros.config import TrackerConfig, variant  # noqa: E402
 from litetrack_ros.model.checkpoint import kept_state, load_weights  # noqa: E402
 from litetrack_ros.model.litetrack import LiteTrack  # noqa: E402
-from litetrack_ros.model.variants import variant  # noqa: E402
 
 
 class TrainingSettings:

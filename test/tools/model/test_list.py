@@ -48,7 +48,7 @@ def test_printed_row(output: tuple[str, dict], name: str):
 
 
 def test_json_holds_every_shipped_variant(output: tuple[str, dict]):
-    from litetrack_ros.model.variants import variant_names
+    from litetrack_ros.config import variant_names
 
     variants = {entry["name"]: entry for entry in output[1]["variants"]}
     assert list(variants) == variant_names()
