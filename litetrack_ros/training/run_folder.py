@@ -1,7 +1,7 @@
 """A run's folder: the state to resume from, the averaged model, and the figures.
 
-State and models are complete at any time; the figures go to CSV files, and to TensorBoard and a page
-of charts where what makes them is installed.
+State and models are complete at any time; the figures go to CSV files, and to TensorBoard and a
+page of charts where what makes them is installed.
 """
 
 import dataclasses
@@ -205,7 +205,7 @@ def _curves(path: Path, color: str) -> dict[str, Line]:
     header, *rows = _lines_before(path, sys.maxsize) or [""]
     if not rows:
         return {}
-    values: FloatArray = np.array([row.split(",") for row in rows], dtype=np.float64)
+    values: FloatArray = np.loadtxt(rows, delimiter=",", ndmin=2)
     starts = np.linspace(0, len(rows), min(len(rows), _POINTS), endpoint=False).astype(int)
     counts = np.diff([*starts, len(rows)])[:, None]
     mean = np.add.reduceat(values, starts) / counts
