@@ -117,6 +117,14 @@ class TrackerConfig:
         idle_after_frames: LOST frames until the target is given up (IDLE); 0 is never.
         size_smoothing: weight of the newly predicted width and height, (0, 1]; 1 is no smoothing.
         clip_margin_px: the box stays this far inside the image and at least this large.
+
+    Example:
+        >>> import dataclasses
+        >>> import litetrack_ros as lt
+        >>> backend = lt.open_backend()
+        >>> config = dataclasses.replace(backend.tracker_config, lost_after_frames=2)
+        >>> lt.Tracker(backend, config)  # doctest: +ELLIPSIS
+        <litetrack_ros.tracker.tracker.Tracker object at 0x...>
     """
 
     lost_threshold: float = 0.0
@@ -159,6 +167,12 @@ class ModelChoice:
         precision: ``fp32``, ``fp16``, ``bf16`` (torch) or ``int8`` (onnx).
         allow_fallback: go on with the CPU where the device cannot be had.
         threads: CPU threads of one call; 0 is the backend's own choice, one a core.
+
+    Example:
+        >>> import litetrack_ros as lt
+        >>> lt.ModelChoice(device="auto", threads=1)  # doctest: +NORMALIZE_WHITESPACE
+        ModelChoice(model='litetrack_nano', backend='auto', device='auto', precision='fp32',
+                    allow_fallback=False, threads=1)
     """
 
     model: str = DEFAULT_MODEL

@@ -6,7 +6,16 @@ exit with status 2; library users catch :class:`LiteTrackError` or one of its su
 
 
 class LiteTrackError(Exception):
-    """Base of every documented error of this package."""
+    """Base of every documented error of this package.
+
+    Example:
+        >>> import litetrack_ros as lt
+        >>> try:
+        ...     lt.open_backend(lt.ModelChoice("no_such_model"))
+        ... except lt.LiteTrackError as error:
+        ...     print(error)  # doctest: +ELLIPSIS
+        there is no model file 'no_such_model', and no shipped model of that name; shipped are: ...
+    """
 
 
 class BoxError(LiteTrackError, ValueError):

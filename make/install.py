@@ -193,7 +193,22 @@ def build_messages(record: Record, ros: str) -> None:
     # pip would take it for this package itself, and remove the messages at its next install.
     for folder in install.glob("lib/python3*/site-packages/*.egg-info"):
         shutil.rmtree(folder)
+    for folder in install.glob("lib/python3*/site-packages/litetrack_ros"):
+        remove_own_modules(folder)
     record.set("messages", state)
+
+
+def remove_own_modules(folder: Path) -> None:
+    """Leaves only what was generated in the installed package's folder, and its ``__init__``."""
+    # The build installs our modules beside the messages, as a robot needs them. Here they are the
+    # checkout's: one that is renamed or removed there would still be found through extend_path.
+    for path in folder.iterdir():
+        if path.name in ("msg", "__init__.py") or path.suffix in (".c", ".so"):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def main() -> None:

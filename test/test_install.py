@@ -130,6 +130,30 @@ def test_a_record_survives_and_tells_changes(make_module, tmp_path: Path):
     assert install.fingerprint("kilted", inputs) != before
 
 
+def test_of_the_built_package_only_what_was_generated_stays(make_module, tmp_path: Path):
+    folder = tmp_path / "litetrack_ros"
+    generated = ("__init__.py", "msg/__init__.py", "_s.ep.c", "s__rosidl.so")
+    for name in (
+        *generated,
+        "errors.py",
+        "node/worker.py",
+        "node/old/deep.py",
+        "__pycache__/a.pyc",
+    ):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    source = tmp_path / "checkout" / "media"
+    source.mkdir(parents=True)
+    (source / "kept.py").touch()
+    (folder / "media").symlink_to(source)  # a linked install; what it points at is the checkout
+    (folder / "gone.py").symlink_to(source / "removed.py")
+    make_module("install").remove_own_modules(folder)
+    left = {str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir()}
+    assert left == set(generated)
+    assert (source / "kept.py").is_file()
+
+
 @pytest.fixture
 def installed_ros(root: Path) -> str:
     """Where `make install` took ROS from: ``"wheels jazzy"``, ``"sourced humble"``, ``"none"``."""

@@ -19,6 +19,7 @@ BASE = frozenset({""})
 TRACKING = BASE | {"model", "backends", "tracker"}
 EVALUATING = TRACKING | {"media", "datasets", "report", "evaluation"}
 MAY_IMPORT: dict[str, frozenset[str]] = {
+    "front door": TRACKING | {"media"},  # the package's own __init__
     "": BASE,
     "media": BASE | {"media"},
     "report": BASE | {"media", "report"},
@@ -80,7 +81,12 @@ class Import(NamedTuple):
 
 
 def part_of(name: str) -> str:
-    """``"litetrack_ros.tools.main"`` -> ``"tools"``; a module at the top -> ``""``."""
+    """``"litetrack_ros.tools.main"`` -> ``"tools"``; a module at the top -> ``""``.
+
+    The package itself is ``"front door"``.
+    """
+    if name == PACKAGE:
+        return "front door"
     words = name.split(".")
     path = SOURCE.joinpath(*words[1:2])
     return words[1] if len(words) > 1 and (path.is_dir() or words[1] == "msg") else ""

@@ -1,7 +1,5 @@
 """What a tracker needs of whatever runs the network."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol

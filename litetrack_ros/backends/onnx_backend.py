@@ -1,12 +1,10 @@
 """Runs an exported model with onnxruntime, on a CPU or a GPU, without PyTorch."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,23 +42,6 @@ ort = require("onnxruntime")
 _log = logging.getLogger(__name__)
 
 
-class OnnxOptions(NamedTuple):
-    """How onnxruntime uses the machine.
-
-    Attributes:
-        threads: CPU threads of one call; 0 is one a core.
-        spinning: let idle threads spin for the next operator. A step is a little faster, and a
-            core is kept busy for some time after every call.
-        cuda_graph: capture the search step once for each number of targets and replay it.
-        allow_fallback: go on with another provider than those asked for.
-    """
-
-    threads: int = 0
-    spinning: bool = False
-    cuda_graph: bool = False
-    allow_fallback: bool = False
-
-
 class OnnxBackend:
     """An exported model's two graphs in onnxruntime; ready to track when built.
 
@@ -71,7 +52,8 @@ class OnnxBackend:
         paths: the model's files.
         device: ``auto``, ``cpu``, ``cuda``, ``tensorrt`` or ``openvino``; ``cuda`` prefers
             TensorRT where it is built in; ``cuda`` and ``tensorrt`` take ``:N``.
-        options: threads and fallback.
+        threads: CPU threads of one call; 0 is one a core.
+        allow_fallback: go on with another provider than those asked for.
 
     Raises:
         WeightsError: damaged or foreign files, or files that do not belong together.
@@ -79,34 +61,34 @@ class OnnxBackend:
     """
 
     def __init__(
-        self, paths: OnnxPaths, device: str = "cpu", options: OnnxOptions | None = None
+        self,
+        paths: OnnxPaths,
+        device: str = "cpu",
+        threads: int = 0,
+        allow_fallback: bool = False,
     ) -> None:
-        options = OnnxOptions() if options is None else options
         metadata = read_pair(paths)
         self.model_config = metadata.model_config
         self.tracker_config = metadata.tracker_config
         self.max_targets = metadata.max_targets
-        plan = plan_providers(device, ort.get_available_providers(), options.allow_fallback)
+        plan = plan_providers(device, ort.get_available_providers(), allow_fallback)
         hardware = gpu_name(plan.device_id) if plan.uses_gpu else cpu_name()
         cache = cache_folder(metadata.weights_sha256, ort.__version__, hardware)
         if TENSORRT in plan.wanted:
             _announce_engine_build(cache)
-        loader = _SessionLoader(plan, options, metadata, cache)
-        # Templates come one at a time and change shape with every target: no graph is captured.
-        self._template = loader.load(paths.template, "template", cuda_graph=False)
-        captured = options.cuda_graph and plan.uses_gpu
-        self._search = loader.load(paths.search, "search", cuda_graph=captured)
-        provider = plan.check(self._search.get_providers(), options.allow_fallback)
-        on_gpu = provider in GPU_PROVIDERS
+        loader = _SessionLoader(plan, threads, metadata, cache)
+        self._template = loader.load(paths.template, "template")
+        self._search = loader.load(paths.search, "search")
+        provider = plan.check(self._search.get_providers(), allow_fallback)
         self._runner: _DeviceSearch | _HostSearch
-        if on_gpu:
-            self._runner = _DeviceSearch(self._search, plan.device_id, self.max_targets, captured)
+        if provider in GPU_PROVIDERS:
+            self._runner = _DeviceSearch(self._search, plan.device_id, self.max_targets)
         else:
             # With other providers than onnxruntime's own, threads are their affair.
-            workers = (options.threads or core_count()) if provider == CPU else 1
-            single = _SessionLoader(plan, options._replace(threads=1), metadata, cache)
+            workers = (threads or core_count()) if provider == CPU else 1
+            single = _SessionLoader(plan, 1, metadata, cache)
             self._runner = _HostSearch(
-                self._search, lambda: single.load(paths.search, "search", cuda_graph=False), workers
+                self._search, lambda: single.load(paths.search, "search"), workers
             )
         self.info = BackendInfo(
             backend="onnx",
@@ -167,12 +149,10 @@ class OnnxBackend:
 class _SessionLoader:
     """Opens graphs with one set of options."""
 
-    def __init__(
-        self, plan: Plan, options: OnnxOptions, metadata: OnnxMetadata, cache: Path
-    ) -> None:
-        self._plan, self._options, self._metadata, self._cache = plan, options, metadata, cache
+    def __init__(self, plan: Plan, threads: int, metadata: OnnxMetadata, cache: Path) -> None:
+        self._plan, self._threads, self._metadata, self._cache = plan, threads, metadata, cache
 
-    def load(self, path: Path, role: str, cuda_graph: bool) -> Any:
+    def load(self, path: Path, role: str) -> Any:
         """An ``InferenceSession``.
 
         Raises:
@@ -180,24 +160,18 @@ class _SessionLoader:
             BackendError: it cannot run it on the providers.
         """
         session_options = ort.SessionOptions()
-        session_options.intra_op_num_threads = self._options.threads
+        session_options.intra_op_num_threads = self._threads
         session_options.inter_op_num_threads = 1  # the graph is a chain
         session_options.log_severity_level = 3  # errors; warnings about every shape are not ours
-        spinning = "1" if self._options.spinning else "0"
-        session_options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
-        if cuda_graph:
-            # A node left to the CPU breaks the captured graph: better refuse than differ.
-            session_options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        # Threads that spin for the next operator would keep a core busy after every call.
+        session_options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers = provider_options(
             self._plan,
             self._metadata.precision,
             self._cache,
             input_shapes(role, self._metadata.model_config, "targets"),
             self._metadata.max_targets,
-            cuda_graph,
         )
-        if cuda_graph:
-            providers = [entry for entry in providers if entry[0] in self._plan.wanted]
         try:
             return ort.InferenceSession(str(path), session_options, providers=providers)
         except _GRAPH_ERRORS as error:
@@ -238,10 +212,9 @@ class _HostSearch:
 class _DeviceSearch:
     """The search step on a GPU, with its inputs bound there; templates are copied once."""
 
-    def __init__(self, session: Any, device_id: int, max_targets: int, captured: bool) -> None:
-        self._session, self._device_id = session, device_id
-        self._max_targets, self._captured = max_targets, captured
-        self._bound: dict[int, _Binding] = {}  # by number of targets: captured graphs keep theirs
+    def __init__(self, session: Any, device_id: int, max_targets: int) -> None:
+        self._session, self._device_id, self._max_targets = session, device_id, max_targets
+        self._bound: dict[int, _Binding] = {}  # by number of targets
 
     def run(self, crops: Uint8Image, templates: TemplateFeatures) -> npt.NDArray[np.float32]:
         """Results ``(targets, 6)``."""
@@ -251,7 +224,7 @@ class _DeviceSearch:
             if targets not in self._bound:
                 device = ("cuda", self._device_id)
                 self._bound[targets] = _Binding(self._session, targets, device)
-            parts.append(self._bound[targets].run(crops, templates, rows, self._captured))
+            parts.append(self._bound[targets].run(crops, templates, rows))
         return np.concatenate(parts)
 
 
@@ -260,7 +233,6 @@ class _Binding:
 
     def __init__(self, session: Any, targets: int, device: tuple[str, int]) -> None:
         self._session = session
-        self._targets = targets
         self._source: tuple[Any, int] | None = None
         self._binding = session.io_binding()
         self._values = {}
@@ -275,7 +247,7 @@ class _Binding:
         self._binding.bind_ortvalue_output(RESULT, self._result)
 
     def run(
-        self, crops: Uint8Image, templates: TemplateFeatures, rows: slice, captured: bool
+        self, crops: Uint8Image, templates: TemplateFeatures, rows: slice
     ) -> npt.NDArray[np.float32]:
         """Copy the crops in, the templates too if they are other ones than last time, and run."""
         feed = _search_feed(crops, templates, rows)
@@ -287,10 +259,7 @@ class _Binding:
                 self._values[name].update_inplace(feed[name])
             self._source = source
         self._values[CROPS].update_inplace(feed[CROPS])
-        options = ort.RunOptions()
-        if captured:
-            options.add_run_config_entry("gpu_graph_id", str(self._targets))
-        self._session.run_with_iobinding(self._binding, options)
+        self._session.run_with_iobinding(self._binding)
         return np.asarray(self._result.numpy())
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from litetrack_ros.config import ModelConfig, TrackerConfig, from_json
-from litetrack_ros.errors import ConfigError, WeightsError
+from litetrack_ros.errors import BackendError, ConfigError, WeightsError
 
 FORMAT = "litetrack-onnx-1"
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -135,6 +135,37 @@ def graph_precision(path: Path) -> str:
 def is_graph(path: Path) -> bool:
     """Whether a file's name is that of an exported graph."""
     return path.name.endswith(tuple(_SUFFIXES.values()))
+
+
+def find_onnx(path: Path, precision: str) -> OnnxPaths:
+    """The exported form of a model.
+
+    Args:
+        path: its weights file or one of its graphs.
+        precision: one of :data:`PRECISIONS`; a graph that is named itself keeps its own.
+
+    Raises:
+        BackendError: no such precision.
+        WeightsError: not exported, or exported from other weights than those beside it.
+    """
+    if is_graph(path):
+        precision = graph_precision(path)
+    if precision not in PRECISIONS:
+        raise BackendError(
+            f"the onnx backend has no precision '{precision}'; use {', '.join(PRECISIONS)}"
+        )
+    paths = OnnxPaths.beside(path, precision)
+    if not paths.exist():
+        raise WeightsError(
+            f"{path} has no ONNX form in {precision} beside it ({paths.search.name}); run: "
+            f"litetrack model export {path} --precision {precision}"
+        )
+    if not is_graph(path) and read_metadata(paths.search).source_sha256 != file_sha256(path):
+        raise WeightsError(
+            f"{paths.search} was exported from other weights than {path.name}; run: "
+            f"litetrack model export {path} --precision {precision}"
+        )
+    return paths
 
 
 def read_pair(paths: OnnxPaths) -> OnnxMetadata:

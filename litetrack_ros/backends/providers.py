@@ -4,8 +4,6 @@ A plain onnxruntime wheel runs on the CPU whatever was asked for, without a word
 a device needs are looked up first, and what a session really got is compared with it afterwards.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -116,7 +114,6 @@ def provider_options(
     cache: Path,
     input_shapes: Mapping[str, Sequence[int | str]],
     max_targets: int,
-    cuda_graph: bool = False,
 ) -> list[tuple[str, dict[str, Any]]]:
     """Providers with options, in the form ``InferenceSession`` takes them.
 
@@ -126,21 +123,18 @@ def provider_options(
         cache: folder for TensorRT's caches.
         input_shapes: the graph's inputs; a dimension given by name is the number of targets.
         max_targets: largest number of targets in one call.
-        cuda_graph: capture and replay the whole step.
     """
     chosen: list[tuple[str, dict[str, Any]]] = []
     for name in plan.wanted:
         options: dict[str, Any] = {}
         if name == TENSORRT:
             options = _tensorrt_options(plan, precision, cache, input_shapes, max_targets)
-            options["trt_cuda_graph_enable"] = cuda_graph
         elif name == CUDA:
             options = {
                 "device_id": plan.device_id,
                 # The default takes the largest block there is; a robot's memory is shared.
                 "arena_extend_strategy": "kSameAsRequested",
                 "cudnn_conv_algo_search": "EXHAUSTIVE",  # once, in the warm-up
-                "enable_cuda_graph": cuda_graph,
                 # TF32 would round fp32 to 10 bits.
                 "use_tf32": False,
             }

@@ -1,20 +1,10 @@
 """Opens a model by name or file with the backend asked for."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 
 from litetrack_ros.backends.base import Backend
-from litetrack_ros.backends.onnx_files import (
-    PRECISIONS,
-    OnnxPaths,
-    file_sha256,
-    graph_precision,
-    is_graph,
-    model_name,
-    read_metadata,
-)
+from litetrack_ros.backends.onnx_files import PRECISIONS, OnnxPaths, find_onnx, is_graph, model_name
 from litetrack_ros.backends.providers import plan_providers
 from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice
 from litetrack_ros.dependencies import require
@@ -34,6 +24,12 @@ def open_backend(choice: ModelChoice = DEFAULT_CHOICE) -> Backend:
         WeightsError: no such model, or a damaged file.
         BackendError: an unknown backend, device or precision, or one that is not available.
         MissingDependencyError: the backend's package is not installed.
+
+    Example:
+        >>> import litetrack_ros as lt
+        >>> backend = lt.open_backend(lt.ModelChoice("litetrack_nano", device="cpu", threads=1))
+        >>> backend.info.model_name, backend.info.precision
+        ('nano', 'fp32')
     """
     if choice.backend not in BACKENDS:
         raise BackendError(
@@ -45,10 +41,10 @@ def open_backend(choice: ModelChoice = DEFAULT_CHOICE) -> Backend:
         backend = _choose_backend(path, choice.device, choice.precision)
     if backend == "onnx":
         require("onnxruntime")
-        from litetrack_ros.backends.onnx_backend import OnnxBackend, OnnxOptions
+        from litetrack_ros.backends.onnx_backend import OnnxBackend
 
-        options = OnnxOptions(threads=choice.threads, allow_fallback=choice.allow_fallback)
-        return OnnxBackend(find_onnx(path, choice.precision), choice.device, options)
+        paths = find_onnx(path, choice.precision)
+        return OnnxBackend(paths, choice.device, choice.threads, choice.allow_fallback)
     return _open_torch(path, choice)
 
 
@@ -73,38 +69,6 @@ def find_model(model: str) -> Path:
         f"there is no model file '{model}', and no shipped model of that name; shipped are: "
         f"{', '.join(sorted(set(shipped.values()))) or 'none'}"
     )
-
-
-def find_onnx(path: Path, precision: str) -> OnnxPaths:
-    """The exported form of a model.
-
-    Args:
-        path: its weights file or one of its graphs.
-        precision: one of :data:`~litetrack_ros.backends.onnx_files.PRECISIONS`; a graph that is
-            named itself keeps its own.
-
-    Raises:
-        BackendError: no such precision.
-        WeightsError: not exported, or exported from other weights than those beside it.
-    """
-    if is_graph(path):
-        precision = graph_precision(path)
-    if precision not in PRECISIONS:
-        raise BackendError(
-            f"the onnx backend has no precision '{precision}'; use {', '.join(PRECISIONS)}"
-        )
-    paths = OnnxPaths.beside(path, precision)
-    if not paths.exist():
-        raise WeightsError(
-            f"{path} has no ONNX form in {precision} beside it ({paths.search.name}); run: "
-            f"litetrack model export {path} --precision {precision}"
-        )
-    if not is_graph(path) and read_metadata(paths.search).source_sha256 != file_sha256(path):
-        raise WeightsError(
-            f"{paths.search} was exported from other weights than {path.name}; run: "
-            f"litetrack model export {path} --precision {precision}"
-        )
-    return paths
 
 
 def _choose_backend(path: Path, device: str, precision: str) -> str:

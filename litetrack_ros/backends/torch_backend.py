@@ -1,7 +1,5 @@
 """Runs a model with PyTorch, on a CPU or a CUDA device."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Sequence
 

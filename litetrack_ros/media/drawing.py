@@ -1,7 +1,5 @@
 """Boxes, labels and legends on images, all drawn in place on ``(H, W, 3)`` uint8 BGR."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

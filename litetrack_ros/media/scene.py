@@ -5,8 +5,6 @@ and passes another object of the same shape in other colours. Nothing is read fr
 and box are functions of the index alone.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

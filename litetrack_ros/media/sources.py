@@ -4,8 +4,6 @@ All are read the same way: open with :func:`open_source`, iterate over :class:`F
 are what :func:`litetrack_ros.images.check_image` accepts, colour in BGR order.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 import re
@@ -193,6 +191,18 @@ def open_source(src: str) -> contextlib.closing[Source]:
 
     Raises:
         MediaError: nothing of the kind can be read there.
+
+    Example:
+        >>> import tempfile
+        >>> import cv2
+        >>> import litetrack_ros as lt
+        >>> from litetrack_ros.media.scene import DrawnScene
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> for number, (image, _) in enumerate(DrawnScene(frames=2)):
+        ...     assert cv2.imwrite(f"{folder.name}/{number}.png", image)
+        >>> with lt.open_source(folder.name) as source:
+        ...     [(frame.name, frame.image.shape) for frame in source]
+        [('0.png', (480, 640, 3)), ('1.png', (480, 640, 3))]
     """
     path = Path(src)
     if src.isdecimal() and not path.exists():

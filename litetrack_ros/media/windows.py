@@ -1,7 +1,5 @@
 """Windows on a display: showing frames, and dragging a box."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

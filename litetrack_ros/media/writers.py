@@ -1,7 +1,5 @@
 """Writes annotated frames as a video that appears whole or not at all."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,21 +1,16 @@
-"""What rclpy does not offer in public, and packages and events that may be missing."""
-
-from __future__ import annotations
+"""What rclpy does not offer in public or under one name, and what may be missing of ROS 2."""
 
 import importlib
 from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from rclpy.node import Node
 from rclpy.qos import qos_policy_name_from_kind
 
 from litetrack_ros.errors import ImageError
 from litetrack_ros.images import Uint8Image
-from litetrack_ros.node.distribution import event_module
-
-if TYPE_CHECKING:
-    from rclpy.node import Node
 
 
 def subscribe_and_watch_qos(
@@ -40,6 +35,14 @@ def subscribe_and_watch_qos(
         return node.create_subscription(*arguments, event_callbacks=events, **options)
     except module.UnsupportedEventTypeError:
         return node.create_subscription(*arguments, **options)
+
+
+def event_module() -> ModuleType:
+    """rclpy's module of the callbacks for QoS events."""
+    try:
+        return importlib.import_module("rclpy.event_handler")
+    except ImportError:
+        return importlib.import_module("rclpy.qos_event")  # Humble
 
 
 def parameter_override_names(node: Node) -> list[str]:

@@ -4,8 +4,6 @@ Works on anything with the fields of ``sensor_msgs/Image`` or ``CompressedImage`
 here imports ROS. The views are BGR or RGB, grey or with alpha: the tracker converts its crop only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 

@@ -1,16 +1,17 @@
-"""Settings of the DDS under ROS 2, to be made before ROS starts in a process."""
+"""Settings of the DDS under ROS 2, by the names that each distribution knows them by.
 
-from __future__ import annotations
+They are made before ROS starts in a process, so that nothing here imports it.
+"""
 
 import os
 from pathlib import Path
 
-from litetrack_ros.node.distribution import local_traffic_setting, profiles_variable
 from litetrack_ros.resources import share_dir
 
 IMAGE_PROFILE = "fastdds_images.xml"
 # Where a user may have chosen another, by the newer name or the older one.
 _VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+_WITH_FAST_DDS_2 = ("humble", "iron", "jazzy")
 
 
 def image_profile_path() -> Path:
@@ -26,4 +27,17 @@ def use_image_profile() -> None:
 
 def stay_on_this_machine() -> None:
     """Keep this process's traffic, and that of those it starts, off the network."""
-    os.environ.setdefault(*local_traffic_setting())
+    if _distribution() == "humble":
+        os.environ.setdefault("ROS_LOCALHOST_ONLY", "1")
+    else:
+        os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+
+def profiles_variable() -> str:
+    """The environment variable that names Fast DDS's profiles; Kilted warns of the older one."""
+    version = "FASTRTPS" if _distribution() in _WITH_FAST_DDS_2 else "FASTDDS"
+    return f"{version}_DEFAULT_PROFILES_FILE"
+
+
+def _distribution() -> str:
+    return os.environ.get("ROS_DISTRO", "jazzy")

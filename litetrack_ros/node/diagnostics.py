@@ -1,21 +1,160 @@
-"""What /diagnostics says: statuses made of plain values, then turned into the message."""
+"""What the node says of itself: figures of the last seconds, faults, and statuses made of them.
 
-from __future__ import annotations
+Faults may repeat a thousand times a second: they are logged now and then, and shown while they
+last. Plain values all of it; the message for /diagnostics is made in ``messages``.
+"""
 
 import enum
-from collections.abc import Iterable, Mapping
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from std_msgs.msg import Header
+import numpy as np
 
 from litetrack_ros.backends.base import BackendInfo
-from litetrack_ros.node.frame_slot import Counts
-from litetrack_ros.node.notices import Notice
-from litetrack_ros.node.statistics import SlidingWindow
+from litetrack_ros.node.dds import profiles_variable
+from litetrack_ros.node.frames import Counts
 from litetrack_ros.node.worker import TargetStatus
 from litetrack_ros.tracker.state import State
+
+LOG_PERIOD_S = 5.0
+ACTIVE_S = 10.0
+_MAX_SAMPLES = 4096
+_MAX_TOPICS = 5
+
+
+class Percentiles(NamedTuple):
+    """Of the samples in a window, in the samples' unit; NaN where there are none."""
+
+    p50: float
+    p95: float
+    p99: float
+    samples: int
+
+
+class SlidingWindow:
+    """The samples of the last seconds, bounded in number. Thread-safe.
+
+    Args:
+        length_s: age at which a sample is forgotten.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, length_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.length_s = length_s
+        self._clock = clock
+        self._samples: deque[tuple[float, float]] = deque(maxlen=_MAX_SAMPLES)
+        self._lock = threading.Lock()
+
+    def add(self, value: float = 0.0) -> None:
+        """Take a sample now."""
+        with self._lock:
+            self._samples.append((self._clock(), value))
+
+    def values(self) -> list[float]:
+        """The samples still in the window, oldest first."""
+        with self._lock:
+            self._forget()
+            return [value for _, value in self._samples]
+
+    def percentiles(self) -> Percentiles:
+        """Of the samples in the window."""
+        values = self.values()
+        if not values:
+            return Percentiles(np.nan, np.nan, np.nan, 0)
+        p50, p95, p99 = (float(v) for v in np.percentile(values, [50, 95, 99]))
+        return Percentiles(p50, p95, p99, len(values))
+
+    def rate_hz(self) -> float:
+        """Samples per second, from the first sample in the window to the last; 0 with fewer than 2.
+
+        A stream that has stopped counts up to now, so that its rate falls.
+        """
+        with self._lock:
+            self._forget()
+            if len(self._samples) < 2:
+                return 0.0
+            first, last = self._samples[0][0], self._samples[-1][0]
+            intervals = len(self._samples) - 1
+            mean_s = (last - first) / intervals
+            silent_s = self._clock() - last
+        span_s = last - first + max(0.0, silent_s - 2 * mean_s)
+        return intervals / span_s if span_s > 0 else 0.0
+
+    def _forget(self) -> None:
+        oldest = self._clock() - self.length_s
+        while self._samples and self._samples[0][0] < oldest:
+            self._samples.popleft()
+
+
+@dataclass
+class Notice:
+    """A kind of fault: its latest message and how often it came.
+
+    Attributes:
+        message: one sentence.
+        count: times since the node was configured.
+        last_s: when it came last, monotonic.
+        last_log_s: when it was logged last.
+        unlogged: times since then.
+    """
+
+    message: str
+    count: int
+    last_s: float
+    last_log_s: float
+    unlogged: int
+
+
+class NoticeBoard:
+    """Collects faults by kind. Thread-safe.
+
+    Args:
+        log: takes a line for the log.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, log: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._notices: dict[str, Notice] = {}
+        self._lock = threading.Lock()
+
+    def post(self, kind: str, message: str) -> None:
+        """Note a fault; it reaches the log at once if its kind was quiet for a while."""
+        now = self._clock()
+        with self._lock:
+            notice = self._notices.get(kind)
+            if notice is None:
+                notice = self._notices[kind] = Notice(message, 0, now, -LOG_PERIOD_S + now, 0)
+            notice.message, notice.last_s = message, now
+            notice.count += 1
+            if now - notice.last_log_s < LOG_PERIOD_S:
+                notice.unlogged += 1
+                return
+            more = f" ({notice.unlogged} more like it before)" if notice.unlogged else ""
+            notice.last_log_s, notice.unlogged = now, 0
+        self._log(f"{message}{more}")
+
+    def active(self, *kinds: str) -> dict[str, Notice]:
+        """The faults of the last seconds, of the kinds given or of all."""
+        now = self._clock()
+        with self._lock:
+            return {
+                kind: Notice(**vars(notice))
+                for kind, notice in self._notices.items()
+                if now - notice.last_s <= ACTIVE_S and (not kinds or kind in kinds)
+            }
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._notices.clear()
 
 
 class Level(enum.Enum):
@@ -34,25 +173,6 @@ class Status:
     level: Level
     message: str
     values: dict[str, str] = field(default_factory=dict)
-
-
-def diagnostic_array(
-    stamp: Time, node_name: str, hardware_id: str, statuses: Iterable[Status]
-) -> DiagnosticArray:
-    """The message, with names ``node: task``."""
-    return DiagnosticArray(
-        header=Header(stamp=stamp),
-        status=[
-            DiagnosticStatus(
-                level=status.level.value,
-                name=f"{node_name}: {status.task}",
-                message=status.message,
-                hardware_id=hardware_id,
-                values=[KeyValue(key=k, value=v) for k, v in status.values.items()],
-            )
-            for status in statuses
-        ],
-    )
 
 
 def images_status(
@@ -148,6 +268,36 @@ def targets_status(
             "init boxes accepted": str(inits_accepted),
             "init boxes refused": str(inits_refused),
         },
+    )
+
+
+def no_image_message(
+    topic: str, qos: str, silent_s: float, publishers: int, image_topics: Sequence[str]
+) -> str:
+    """One sentence on a silent topic, with what to try: the complaint heard most.
+
+    Args:
+        topic: the resolved topic of the images.
+        qos: what this node asks for, in words.
+        silent_s: how long no image came.
+        publishers: publishers seen on the topic.
+        image_topics: topics of the same type that somebody publishes.
+    """
+    start = f"no image on {topic} for {silent_s:.0f} s (QoS asked for: {qos})"
+    if publishers:
+        return (
+            f"{start}, though it has {publishers} publisher{'s' if publishers > 1 else ''}: is the "
+            "camera running? If it is, its images may be lost on the way, being larger than Fast "
+            f"DDS's shared memory: start the camera with {profiles_variable()} set to "
+            "config/fastdds_images.xml of this package, or use image_transport: compressed"
+        )
+    others = [name for name in image_topics if name != topic]
+    if others:
+        shown = ", ".join(others[:_MAX_TOPICS]) + (", ..." if len(others) > _MAX_TOPICS else "")
+        return f"{start}: nobody publishes it; images are on {shown}: remap with image:=TOPIC"
+    return (
+        f"{start}: nobody publishes it, or discovery fails: compare ROS_DOMAIN_ID, "
+        "ROS_AUTOMATIC_DISCOVERY_RANGE and RMW_IMPLEMENTATION on both sides"
     )
 
 

@@ -1,7 +1,5 @@
 """Subscribes to images and init boxes; the callbacks only check and store."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,12 +19,10 @@ from litetrack_ros.node.conversion import (
     convert_compressed,
     convert_image,
 )
-from litetrack_ros.node.frame_slot import FrameSlot
-from litetrack_ros.node.frames import Frame
+from litetrack_ros.node.diagnostics import NoticeBoard, SlidingWindow
+from litetrack_ros.node.frames import FrameSlot, ReceivedFrame
+from litetrack_ros.node.init_boxes import InitRequest
 from litetrack_ros.node.messages import stamp_to_ns
-from litetrack_ros.node.notices import NoticeBoard
-from litetrack_ros.node.selection import InitRequest
-from litetrack_ros.node.statistics import SlidingWindow
 
 _INIT_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 
@@ -135,7 +131,7 @@ class ImageInput:
                 self._slot.count_unusable()
                 self._board.post("image_rejected", f"image rejected: {error}")
                 return
-        frame = Frame(stamp_ns, message, len(message.data), arrival_s)
+        frame = ReceivedFrame(stamp_ns, message, len(message.data), arrival_s)
         if self._slot.put(frame):
             self._board.post(
                 "stamps_jumped",
@@ -186,7 +182,7 @@ class InitInput:
     def __init__(
         self,
         node: Node,
-        newest: Callable[[], Frame | None],
+        newest: Callable[[], ReceivedFrame | None],
         accept: Callable[[InitRequest], None],
     ) -> None:
         self._node = node

@@ -1,7 +1,5 @@
 """Draws tracked boxes into an image, for people to look at."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,11 +1,16 @@
-"""The program `tracker_node`: one tracker node, until SIGINT or SIGTERM."""
+"""The program `tracker_node`: one tracker node, until SIGINT or SIGTERM.
+
+ROS is imported when the program runs, so that it can say what is missing of it.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.backends.registry import open_backend
@@ -13,11 +18,23 @@ from litetrack_ros.config import ModelChoice
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import LiteTrackError
 
+if TYPE_CHECKING:
+    from litetrack_ros.node.tracker_node import TrackerNode
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_POLL_S = 0.1  # how late a signal may be noticed
+# Python lets a thread run this long while another waits. Its own 5 ms are a sixth of a camera's
+# period, by which an image's callback would be late while the worker computes.
+_SWITCH_INTERVAL_S = 0.0005
+
 
 def main(
     arguments: Sequence[str] | None = None, opener: Callable[[ModelChoice], Backend] = open_backend
 ) -> int:
-    """Run the node.
+    """Run the node: start it, spin it, and take it apart.
+
+    rclpy's own signal handlers shut ROS down in a thread of theirs, while this one takes the node
+    apart: that ended in a crash now and then. Here signals only say that it is time to go.
 
     Args:
         arguments: command line with ``--ros-args``; None is the program's own.
@@ -28,14 +45,32 @@ def main(
         2 where ROS is missing, else 0.
     """
     try:
-        require("rclpy")
+        rclpy = require("rclpy")
         require("litetrack_ros.msg")
     except LiteTrackError as error:
         print(f"tracker_node: {error}", file=sys.stderr)
         return 2
-    from litetrack_ros.node.spin import run_node
+    from rclpy.signals import SignalHandlerOptions
 
-    return run_node(arguments, opener)
+    from litetrack_ros.node.tracker_node import TrackerNode
+
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    is_ending = threading.Event()
+    for number in _SIGNALS:
+        signal.signal(number, lambda *_: is_ending.set())
+    rclpy.init(
+        args=None if arguments is None else list(arguments),
+        signal_handler_options=SignalHandlerOptions.NO,
+    )
+    node = TrackerNode(opener)
+    try:
+        if node.get_parameter("autostart").value and not _start(node, is_ending):
+            return 1
+        _spin(node, is_ending)
+    finally:
+        node.close()
+        rclpy.try_shutdown()
+    return 0
 
 
 def run_program(opener: Callable[[ModelChoice], Backend] = open_backend) -> NoReturn:
@@ -48,3 +83,33 @@ def run_program(opener: Callable[[ModelChoice], Backend] = open_backend) -> NoRe
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
+
+
+def _start(node: TrackerNode, is_ending: threading.Event) -> bool:
+    """Configure and activate; False if the node refuses."""
+    from rclpy.lifecycle import TransitionCallbackReturn
+
+    for transition in (node.trigger_configure, node.trigger_activate):
+        if is_ending.is_set():
+            return True
+        if transition() != TransitionCallbackReturn.SUCCESS:
+            return False
+    return True
+
+
+def _spin(node: TrackerNode, is_ending: threading.Event) -> None:
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while rclpy.ok() and not is_ending.is_set():
+            try:
+                executor.spin_once(timeout_sec=_POLL_S)
+            except RuntimeError as error:
+                # rclpy lets a lifecycle transition that is not possible in the present state
+                # (say, activate before configure) end the whole program.
+                node.get_logger().error(f"a request failed: {error}")
+    finally:
+        executor.shutdown(timeout_sec=0)

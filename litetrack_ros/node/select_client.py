@@ -1,7 +1,5 @@
 """The ROS side of the window for selecting a target."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import rclpy

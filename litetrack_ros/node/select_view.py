@@ -4,8 +4,6 @@ The picture that is shown stands still while a box is dragged, since the box bel
 stamp goes out with the box.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The lifecycle node: wires images, init boxes, the tracker's thread and the results together."""
 
-from __future__ import annotations
-
 import gc
 import time
 from collections.abc import Callable, Mapping
@@ -18,21 +16,29 @@ from litetrack_ros.backends.base import Backend
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.errors import ConfigError, LiteTrackError
-from litetrack_ros.node import diagnostics
-from litetrack_ros.node.compat import cv_bridge_fallback, optional_module
-from litetrack_ros.node.declaration import NodeParameters
-from litetrack_ros.node.frame_slot import FrameSlot
-from litetrack_ros.node.frames import FrameRing
+from litetrack_ros.node.compat import (
+    cv_bridge_fallback,
+    optional_module,
+    parameter_override_names,
+)
+from litetrack_ros.node.diagnostics import (
+    NoticeBoard,
+    images_status,
+    latency_status,
+    model_status,
+    no_image_message,
+    targets_status,
+)
+from litetrack_ros.node.frames import FrameRing, FrameSlot
+from litetrack_ros.node.init_boxes import InitQueue, InitRequest
 from litetrack_ros.node.inputs import ImageInput, InitInput
-from litetrack_ros.node.notices import NoticeBoard
-from litetrack_ros.node.outputs import WINDOW_S, Outputs
+from litetrack_ros.node.messages import WINDOW_S, Outputs, diagnostic_array
 from litetrack_ros.node.parameters import (
+    NodeParameters,
     model_choice,
     tracker_config,
     worker_settings,
 )
-from litetrack_ros.node.selection import InitQueue, InitRequest
-from litetrack_ros.node.silence import no_image_message
 from litetrack_ros.node.worker import TrackingWorker
 from litetrack_ros.tracker.tracker import MultiTracker
 
@@ -43,7 +49,7 @@ _EXIT_TIMEOUT_S = 0.5  # nobody comes after this thread
 BackendOpener = Callable[[ModelChoice], Backend]
 
 
-class _Session:
+class _NodeSession:
     """What exists while the node is configured."""
 
     def __init__(self, backend: Backend, slot: FrameSlot, inits: InitQueue, outputs: Outputs):
@@ -69,11 +75,14 @@ class TrackerNode(LifecycleNode):
     def __init__(self, opener: BackendOpener = open_backend, **kwargs: Any) -> None:
         super().__init__("litetrack", **kwargs)
         self._opener = opener
-        self._session: _Session | None = None
+        self._session: _NodeSession | None = None
         self._fault = ""
         self._board = NoticeBoard(self.get_logger().warning)
         self.parameters = NodeParameters(
-            self, self._on_parameters, lambda: self._session is not None
+            self,
+            parameter_override_names(self),
+            self._on_parameters,
+            lambda: self._session is not None,
         )
         self._values = self.parameters.values()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -172,7 +181,7 @@ class TrackerNode(LifecycleNode):
 
     # Building and taking apart
 
-    def _open_session(self, values: Mapping[str, Any]) -> _Session:
+    def _open_session(self, values: Mapping[str, Any]) -> _NodeSession:
         backend = self._opener(model_choice(values))
         tracker_config(values, backend.tracker_config)  # raises if they do not fit together
         _warm_up(backend)
@@ -188,7 +197,7 @@ class TrackerNode(LifecycleNode):
         slot = FrameSlot(FrameRing(values["ring_frames"], values["ring_mb"] * 1_000_000))
         slot.close()
         outputs = Outputs(self, slot, self._board, lambda: self._values["debug_image"], vision_msgs)
-        session = _Session(backend, slot, InitQueue(values["max_targets"]), outputs)
+        session = _NodeSession(backend, slot, InitQueue(values["max_targets"]), outputs)
         session.services = [
             self.create_service(Trigger, "~/reset", self._on_reset),
             self.create_service(SetBool, "~/enable", self._on_enable),
@@ -268,9 +277,7 @@ class TrackerNode(LifecycleNode):
         session, board = self._session, self._board
         info = session.backend.info if session is not None else None
         statuses = [
-            diagnostics.model_status(
-                info, self.lifecycle_state, self._fault, board.active("tracking_failed")
-            )
+            model_status(info, self.lifecycle_state, self._fault, board.active("tracking_failed"))
         ]
         if session is not None and session.images is not None and session.worker is not None:
             self._check_silence(session, session.images)
@@ -279,7 +286,7 @@ class TrackerNode(LifecycleNode):
             worker, kinds = session.worker, tuple(board.active())
             image_kinds = [k for k in kinds if k not in ("tracking_failed", "init_refused")]
             statuses += [
-                diagnostics.images_status(
+                images_status(
                     session.images.topic,
                     session.images.qos_text,
                     session.slot.counts,
@@ -288,8 +295,8 @@ class TrackerNode(LifecycleNode):
                     session.slot.held,
                     board.active(*image_kinds) if image_kinds else {},
                 ),
-                diagnostics.latency_status(stages, self.get_parameter("use_sim_time").value),
-                diagnostics.targets_status(
+                latency_status(stages, self.get_parameter("use_sim_time").value),
+                targets_status(
                     worker.targets,
                     session.is_enabled,
                     worker.inits_accepted,
@@ -298,7 +305,7 @@ class TrackerNode(LifecycleNode):
                 ),
             ]
         self._diagnostics.publish(
-            diagnostics.diagnostic_array(
+            diagnostic_array(
                 self.get_clock().now().to_msg(),
                 self.get_name(),
                 info.device_name if info is not None else "",
@@ -306,7 +313,7 @@ class TrackerNode(LifecycleNode):
             )
         )
 
-    def _check_silence(self, session: _Session, images: ImageInput) -> None:
+    def _check_silence(self, session: _NodeSession, images: ImageInput) -> None:
         silent_s = time.perf_counter() - images.last_arrival_s
         if silent_s < self._values["no_image_timeout_s"]:
             return

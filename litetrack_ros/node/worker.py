@@ -3,8 +3,6 @@
 Knows nothing of ROS: messages go in and out through a converter and an output object.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import threading
 import time
@@ -16,11 +14,9 @@ from typing import Any, Protocol
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import BoxError, ImageError
-from litetrack_ros.node.catch_up import catch_up
 from litetrack_ros.node.conversion import ConvertedImage
-from litetrack_ros.node.frame_slot import FrameSlot
-from litetrack_ros.node.frames import Fate, Frame
-from litetrack_ros.node.selection import InitQueue, InitRequest, choose_frame
+from litetrack_ros.node.frames import Fate, FrameSlot, ReceivedFrame
+from litetrack_ros.node.init_boxes import InitQueue, InitRequest, catch_up, choose_frame
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import MultiTracker, StageTiming, TrackResult
 
@@ -58,7 +54,7 @@ class Tracked:
         timing: crop, model and decode, of search steps and init steps together.
     """
 
-    frame: Frame
+    frame: ReceivedFrame
     image: ConvertedImage
     results: tuple[TrackResult, ...]
     queue_wait_ms: float
@@ -168,7 +164,7 @@ class TrackingWorker:
                 time.sleep(_LET_IN_S)
             if self._stopping.is_set():
                 return
-            frame: Frame | None = None
+            frame: ReceivedFrame | None = None
             try:
                 self._apply_changes()
                 self._serve_past_inits()
@@ -195,7 +191,7 @@ class TrackingWorker:
     def _is_interrupted(self) -> bool:
         return self._stopping.is_set() or self._generation != self._seen_generation
 
-    def _process(self, frame: Frame) -> None:
+    def _process(self, frame: ReceivedFrame) -> None:
         start = time.perf_counter()
         try:
             image = self._convert(frame.message)
@@ -256,12 +252,12 @@ class TrackingWorker:
             else:
                 return
 
-    def _inits_for(self, frame: Frame) -> list[InitRequest]:
+    def _inits_for(self, frame: ReceivedFrame) -> list[InitRequest]:
         """Take out the requests that choose the frame in work."""
         chosen = [r for r in self._inits.pending() if self._choose(r) is frame]
         return [request for request in chosen if self._inits.remove(request)]
 
-    def _choose(self, request: InitRequest) -> Frame | None:
+    def _choose(self, request: InitRequest) -> ReceivedFrame | None:
         choice = choose_frame(
             request,
             self._slot.frames(),
@@ -273,7 +269,7 @@ class TrackingWorker:
             self.refuse(request, choice.refusal)
         return choice.frame
 
-    def _start_in_the_past(self, request: InitRequest, frame: Frame) -> None:
+    def _start_in_the_past(self, request: InitRequest, frame: ReceivedFrame) -> None:
         try:
             image = self._convert(frame.message)
         except ImageError as error:
@@ -285,7 +281,7 @@ class TrackingWorker:
         tracker, result = started
         self._step_ms = self._step_ms or result.timing.total_ms
 
-        def step(passed: Frame) -> bool:
+        def step(passed: ReceivedFrame) -> bool:
             try:
                 tracker.update(*self._convert(passed.message))
             except ImageError:

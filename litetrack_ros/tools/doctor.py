@@ -264,8 +264,7 @@ def check_transport(environment: os._Environ[str] | dict[str, str]) -> Iterator[
             text = path if there else f"{path} does not exist: mend or unset the variable"
             yield Finding(name, OK if there else FAULT, text)
     if "cyclone" not in rmw and not any(environment.get(name) for name in _PROFILES):
-        from litetrack_ros.node.dds import image_profile_path
-        from litetrack_ros.node.distribution import profiles_variable
+        from litetrack_ros.node.dds import image_profile_path, profiles_variable
 
         yield Finding(
             "Fast DDS profile",

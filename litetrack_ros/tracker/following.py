@@ -52,6 +52,15 @@ def follow(
     Raises:
         BoxError: no track can start from the box.
         ImageError: something that is no image.
+
+    Example:
+        >>> import litetrack_ros as lt
+        >>> from litetrack_ros.media.scene import DrawnScene
+        >>> scene = DrawnScene(frames=4)
+        >>> images = (image for image, _ in scene)
+        >>> run = lt.follow(lt.Tracker(lt.open_backend()), images, scene.box_xywh(0))
+        >>> [followed.result.state.name for followed in run]
+        ['TRACKING', 'TRACKING', 'TRACKING', 'TRACKING']
     """
     result: TrackResult | None = None
     for image in images:

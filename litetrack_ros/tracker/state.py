@@ -8,7 +8,13 @@ from litetrack_ros.config import TrackerConfig
 
 
 class State(enum.IntEnum):
-    """A target's state; the numbers are those of the ROS messages."""
+    """A target's state; the numbers are those of the ROS messages.
+
+    Example:
+        >>> import litetrack_ros as lt
+        >>> [f"{state.name} {state.value}" for state in lt.State]
+        ['IDLE 0', 'INITIALISING 1', 'TRACKING 2', 'LOST 3']
+    """
 
     IDLE = 0
     INITIALISING = 1

@@ -54,6 +54,17 @@ class TrackResult:
         response: window times score there, the peak of the response.
         state: after this frame.
         timing: of the call, all targets together.
+
+    Example:
+        >>> import litetrack_ros as lt
+        >>> from litetrack_ros.media.scene import DrawnScene
+        >>> scene = DrawnScene(frames=2)
+        >>> tracker = lt.Tracker(lt.open_backend())
+        >>> result = tracker.init(scene.frame(0), scene.box_xywh(0))
+        >>> result = tracker.update(scene.frame(1))
+        >>> x, y, width, height = result.box_xywh
+        >>> result.state is lt.State.TRACKING, 0 < result.score < 1, result.timing.model_ms > 0
+        (True, True, True)
     """
 
     target_id: str
@@ -101,6 +112,16 @@ class MultiTracker:
     Args:
         backend: runs the network.
         config: overrides the settings stored with the weights.
+
+    Example:
+        >>> import litetrack_ros as lt
+        >>> from litetrack_ros.media.scene import DrawnScene
+        >>> scene = DrawnScene(frames=2)
+        >>> tracker = lt.MultiTracker(lt.open_backend())
+        >>> result = tracker.init(scene.frame(0), scene.box_xywh(0), target_id="toy")
+        >>> result = tracker.init(scene.frame(0), (20, 30, 60, 50), target_id="leaf")
+        >>> [result.target_id for result in tracker.update(scene.frame(1))]
+        ['toy', 'leaf']
     """
 
     def __init__(self, backend: Backend, config: TrackerConfig | None = None) -> None:
@@ -264,6 +285,16 @@ class Tracker:
     Args:
         backend: runs the network.
         config: overrides the settings stored with the weights.
+
+    Example:
+        >>> import litetrack_ros as lt
+        >>> from litetrack_ros.media.scene import DrawnScene
+        >>> (first, init_box), (second, true_box) = DrawnScene(frames=2)
+        >>> tracker = lt.Tracker(lt.open_backend())
+        >>> result = tracker.init(first, init_box)
+        >>> result = tracker.update(second)  # None once the target was given up
+        >>> bool(abs(result.box_xywh - true_box).max() < 10)
+        True
     """
 
     def __init__(self, backend: Backend, config: TrackerConfig | None = None) -> None:

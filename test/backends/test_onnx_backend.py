@@ -10,7 +10,7 @@ import pytest
 from saved_models import boxes_norm, noise_crops, save_small
 
 from litetrack_ros.backends.base import TemplateFeatures
-from litetrack_ros.backends.onnx_backend import OnnxBackend, OnnxOptions, _Binding
+from litetrack_ros.backends.onnx_backend import OnnxBackend, _Binding
 from litetrack_ros.backends.onnx_files import OnnxPaths
 from litetrack_ros.errors import BackendError
 from litetrack_ros.export.onnx_export import export_onnx
@@ -33,7 +33,7 @@ def templates_and_crops(backend: OnnxBackend, count: int) -> tuple[TemplateFeatu
 @pytest.mark.parametrize(("count", "threads"), [(1, 0), (3, 2), (6, 3), (4, 1)])
 def test_targets_do_not_see_each_other(paths: OnnxPaths, count: int, threads: int):
     """Together, side by side or one after another, every target gets what it gets alone."""
-    backend = OnnxBackend(paths, options=OnnxOptions(threads=threads))
+    backend = OnnxBackend(paths, threads=threads)
     template, crops = templates_and_crops(backend, count)
     together = backend.search(crops, template)
     assert together.boxes_cxcywh_norm.shape == (count, 4)
@@ -66,7 +66,7 @@ def test_info_names_what_runs(paths: OnnxPaths):
 def test_a_gpu_that_is_not_there_is_an_error_unless_allowed(paths: OnnxPaths):
     with pytest.raises(BackendError, match="cuda"):
         OnnxBackend(paths, "cuda")
-    backend = OnnxBackend(paths, "cuda", OnnxOptions(allow_fallback=True))
+    backend = OnnxBackend(paths, "cuda", allow_fallback=True)
     assert backend.info.provider == "CPUExecutionProvider"
 
 
@@ -78,13 +78,12 @@ def test_bound_memory_gives_the_same_and_takes_new_templates(paths: OnnxPaths):
     binding = _Binding(backend._search, 2, ("cpu", 0))
     for features in (template, template, other, template):
         expected = np.column_stack(backend.search(crops, features))
-        found = binding.run(crops, features, slice(0, 2), captured=False)
+        found = binding.run(crops, features, slice(0, 2))
         np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("options", [OnnxOptions(threads=1), OnnxOptions(spinning=True)])
-def test_threads_do_not_change_the_answer(paths: OnnxPaths, options: OnnxOptions):
-    usual, other = OnnxBackend(paths), OnnxBackend(paths, options=options)
+def test_threads_do_not_change_the_answer(paths: OnnxPaths):
+    usual, other = OnnxBackend(paths), OnnxBackend(paths, threads=1)
     template, crops = templates_and_crops(usual, 1)
     np.testing.assert_allclose(
         usual.search(crops, template).boxes_cxcywh_norm,

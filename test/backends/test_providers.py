@@ -59,9 +59,9 @@ def test_a_session_that_silently_took_the_cpu_is_an_error():
         plan.check([CPU], allow_fallback=False)
 
 
-def options_of(device: str, precision: str, cuda_graph: bool = False) -> dict[str, dict]:
+def options_of(device: str, precision: str) -> dict[str, dict]:
     plan = plan_providers(device, ALL, allow_fallback=False)
-    return dict(provider_options(plan, precision, Path("/cache"), SHAPES, 4, cuda_graph))
+    return dict(provider_options(plan, precision, Path("/cache"), SHAPES, 4))
 
 
 def test_tensorrt_caches_its_engines_and_knows_the_shapes():
@@ -80,12 +80,6 @@ def test_full_precision_stays_full_on_gpus():
     options = options_of("cuda", "fp32")
     assert options[TENSORRT]["trt_fp16_enable"] is False
     assert options[CUDA]["use_tf32"] is False
-
-
-def test_cuda_graphs_are_asked_of_both_gpu_providers():
-    options = options_of("cuda", "fp16", cuda_graph=True)
-    assert options[TENSORRT]["trt_cuda_graph_enable"] is True
-    assert options[CUDA]["enable_cuda_graph"] is True
 
 
 def test_the_cpu_stands_last_once():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from litetrack_ros.node.catch_up import catch_up
-from litetrack_ros.node.frames import Frame
+from litetrack_ros.node.frames import ReceivedFrame
+from litetrack_ros.node.init_boxes import catch_up
 
 
 class Camera:
@@ -18,17 +18,17 @@ class Camera:
         self._backlog = backlog
         self.used: list[int] = []
 
-    def frame(self, index: int) -> Frame:
-        return Frame(index, None, 1, float(index))
+    def frame(self, index: int) -> ReceivedFrame:
+        return ReceivedFrame(index, None, 1, float(index))
 
     @property
     def newest(self) -> int:
         return self._backlog + int(self.now_ms / self._period_ms)
 
-    def passed_since(self, frame: Frame) -> list[Frame]:
+    def passed_since(self, frame: ReceivedFrame) -> list[ReceivedFrame]:
         return [self.frame(index) for index in range(frame.stamp_ns + 1, self.newest + 1)]
 
-    def step(self, frame: Frame) -> bool:
+    def step(self, frame: ReceivedFrame) -> bool:
         self.used.append(frame.stamp_ns)
         self.now_ms += self.step_ms
         return True

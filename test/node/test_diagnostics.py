@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from litetrack_ros.node.silence import no_image_message
+from litetrack_ros.node.diagnostics import no_image_message
 
 OK, WARN = b"\x00", b"\x01"
 

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litetrack_ros.node.frame_slot import FrameSlot
-from litetrack_ros.node.frames import Fate, Frame, FrameRing
+from litetrack_ros.node.frames import Fate, FrameRing, FrameSlot, ReceivedFrame
 
 
-def _frame(stamp_ns: int, size_bytes: int = 100) -> Frame:
-    return Frame(stamp_ns, None, size_bytes, time.perf_counter())
+def _frame(stamp_ns: int, size_bytes: int = 100) -> ReceivedFrame:
+    return ReceivedFrame(stamp_ns, None, size_bytes, time.perf_counter())
 
 
 def _slot() -> FrameSlot:

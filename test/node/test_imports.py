@@ -8,19 +8,15 @@ import sys
 import pytest
 
 WITHOUT_ROS = (
-    "catch_up",
     "conversion",
     "dds",
-    "frame_slot",
+    "diagnostics",
     "frames",
-    "main",
-    "notices",
+    "init_boxes",
     "overlay",
     "parameters",
+    "program",
     "select_view",
-    "selection",
-    "silence",
-    "statistics",
     "worker",
 )
 _BLOCKED = ("rclpy", "sensor_msgs", "std_msgs", "diagnostic_msgs", "litetrack_ros.msg", "cv_bridge")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from litetrack_ros.node.frame_slot import Counts
+from litetrack_ros.node.frames import Counts
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import StageTiming, TrackResult
 

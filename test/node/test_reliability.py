@@ -40,7 +40,7 @@ def test_a_camera_that_is_there_first_is_asked_for_what_it_offers(
     from rclpy.qos import QoSProfile, ReliabilityPolicy
     from sensor_msgs.msg import Image
 
-    from litetrack_ros.node.distribution import event_module
+    from litetrack_ros.node.compat import event_module
 
     mismatches: list[Any] = []
     camera = client.node.create_publisher(

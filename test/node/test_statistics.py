@@ -6,8 +6,7 @@ import math
 
 import pytest
 
-from litetrack_ros.node.notices import ACTIVE_S, LOG_PERIOD_S, NoticeBoard
-from litetrack_ros.node.statistics import SlidingWindow
+from litetrack_ros.node.diagnostics import ACTIVE_S, LOG_PERIOD_S, NoticeBoard, SlidingWindow
 
 
 class Clock:
@@ -73,8 +72,8 @@ def test_a_repeated_fault_is_logged_now_and_then_with_its_number() -> None:
     assert len(log) == 1 + math.floor(10 / LOG_PERIOD_S - 1e-9) + 1
     assert log[0] == "image 0 rejected"
     assert log[1] == "image 500 rejected (499 more like it before)"
-    assert board.count("rejected") == 1000
-    assert board.count("never") == 0
+    assert board.active("rejected")["rejected"].count == 1000
+    assert board.active("never") == {}
 
 
 def test_faults_stay_active_for_a_while() -> None:
@@ -89,4 +88,5 @@ def test_faults_stay_active_for_a_while() -> None:
     clock.now_s += ACTIVE_S + 1
     assert board.active() == {}
     board.clear()
-    assert board.count("a") == 0
+    board.post("a", "fourth")
+    assert board.active("a")["a"].count == 1

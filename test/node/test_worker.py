@@ -14,9 +14,8 @@ import pytest
 from litetrack_ros.errors import ImageError
 from litetrack_ros.media.scene import DrawnScene
 from litetrack_ros.node.conversion import ConvertedImage
-from litetrack_ros.node.frame_slot import FrameSlot
-from litetrack_ros.node.frames import Frame, FrameRing
-from litetrack_ros.node.selection import InitQueue, InitRequest
+from litetrack_ros.node.frames import FrameRing, FrameSlot, ReceivedFrame
+from litetrack_ros.node.init_boxes import InitQueue, InitRequest
 from litetrack_ros.node.worker import Tracked, TrackingWorker, WorkerSettings
 from litetrack_ros.tracker.state import State
 
@@ -72,7 +71,7 @@ class Rig:
 
     def put(self, index: int, image: Any = "scene") -> None:
         image = SCENE.frame(index % 60) if isinstance(image, str) else image
-        self.slot.put(Frame((index + 1) * 33 * MS, image, 100, time.perf_counter()))
+        self.slot.put(ReceivedFrame((index + 1) * 33 * MS, image, 100, time.perf_counter()))
 
     def select(self, index: int | None, target_id: str = "", box: Any = None) -> None:
         stamp_ns = 0 if index is None else (index + 1) * 33 * MS

@@ -1,7 +1,5 @@
 """``litetrack node select``: drag a box on a live camera topic; the node tracks what is in it."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 from typing import Any

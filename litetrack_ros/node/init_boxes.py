@@ -2,15 +2,16 @@
 
 An init box names its image by the stamp. The ring of recent frames is searched for that stamp; a
 box for an image that has not come yet waits for it, one for an image that has gone is refused.
+From the image it starts on, a track is brought up to the newest one in bounded time.
 """
 
-from __future__ import annotations
-
+import math
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from litetrack_ros.node.frames import Frame
+from litetrack_ros.node.frames import ReceivedFrame
 
 _NS_PER_MS = 1e6
 
@@ -31,11 +32,11 @@ class InitRequest:
     stamp_ns: int
     box_xywh: tuple[float, float, float, float]
     arrival_s: float
-    newest: Frame | None
+    newest: ReceivedFrame | None
 
 
 @dataclass(frozen=True)
-class Choice:
+class InitChoice:
     """The frame for a request; or no frame, and why; or neither: wait.
 
     Attributes:
@@ -43,17 +44,17 @@ class Choice:
         refusal: a sentence that says why there is none and will be none.
     """
 
-    frame: Frame | None = None
+    frame: ReceivedFrame | None = None
     refusal: str = ""
 
 
 def choose_frame(
     request: InitRequest,
-    frames: Sequence[Frame],
+    frames: Sequence[ReceivedFrame],
     tolerance_ms: float,
     waited_ms: float,
     max_wait_ms: float,
-) -> Choice:
+) -> InitChoice:
     """Find the frame a box was drawn on.
 
     Args:
@@ -65,31 +66,31 @@ def choose_frame(
     """
     if request.stamp_ns == 0:
         if request.newest is not None:
-            return Choice(request.newest)
-        return Choice(frames[0]) if frames else Choice()
+            return InitChoice(request.newest)
+        return InitChoice(frames[0]) if frames else InitChoice()
     for frame in reversed(frames):
         if frame.stamp_ns == request.stamp_ns:
-            return Choice(frame)
+            return InitChoice(frame)
     may_still_come = not frames or frames[-1].stamp_ns < request.stamp_ns
     if may_still_come and waited_ms <= max_wait_ms:
-        return Choice()
+        return InitChoice()
     if not frames:
-        return Choice(refusal=f"no image has come within {max_wait_ms:g} ms")
+        return InitChoice(refusal=f"no image has come within {max_wait_ms:g} ms")
     nearest = min(frames, key=lambda frame: abs(frame.stamp_ns - request.stamp_ns))
     away_ms = abs(nearest.stamp_ns - request.stamp_ns) / _NS_PER_MS
     if away_ms <= tolerance_ms:
-        return Choice(nearest)
+        return InitChoice(nearest)
     if may_still_come:
-        return Choice(
+        return InitChoice(
             refusal=f"its stamp is {away_ms:.0f} ms after that of the newest image, and no later "
             f"image has come within {max_wait_ms:g} ms"
         )
     if request.stamp_ns < frames[0].stamp_ns:
-        return Choice(
+        return InitChoice(
             refusal=f"its image is gone: the oldest of the {len(frames)} held is {away_ms:.0f} ms "
             "younger; draw sooner, or raise ring_frames and ring_mb"
         )
-    return Choice(
+    return InitChoice(
         refusal=f"no image held has its stamp: the nearest is {away_ms:.1f} ms away, more than "
         f"init_stamp_tolerance_ms = {tolerance_ms:g}"
     )
@@ -135,3 +136,44 @@ class InitQueue:
         """Drop all requests."""
         with self._lock:
             self._pending.clear()
+
+
+def catch_up(
+    start: ReceivedFrame,
+    passed_since: Callable[[ReceivedFrame], Sequence[ReceivedFrame]],
+    step: Callable[[ReceivedFrame], bool],
+    max_ms: float,
+    step_ms: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> int:
+    """Step through the frames after ``start``, leaving some out where time is short.
+
+    Frames that arrive meanwhile are included. Before each step the rest is spread evenly over the
+    steps that the time still allows.
+
+    Args:
+        start: the frame of the init box.
+        passed_since: the frames after another one that are there to be used, oldest first.
+        step: uses a frame; returns False to end early.
+        max_ms: time for all steps; none is begun that is not expected to end within it.
+        step_ms: expected time of a step, until the first one was measured.
+        clock: monotonic seconds.
+
+    Returns:
+        The number of steps.
+    """
+    begin = clock()
+    position, steps = start, 0
+    while True:
+        waiting = passed_since(position)
+        elapsed_ms = 1e3 * (clock() - begin)
+        if steps:
+            step_ms = elapsed_ms / steps
+        affordable = int((max_ms - elapsed_ms) / max(step_ms, 1e-3))
+        if not waiting or affordable < 1:
+            return steps
+        stride = math.ceil(len(waiting) / affordable)
+        position = waiting[stride - 1]
+        steps += 1
+        if not step(position):
+            return steps

@@ -6,17 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litetrack_ros.node.frames import Frame
-from litetrack_ros.node.selection import InitQueue, InitRequest, choose_frame
+from litetrack_ros.node.frames import ReceivedFrame
+from litetrack_ros.node.init_boxes import InitQueue, InitRequest, choose_frame
 
 MS = 10**6
 
 
-def _frames(*stamps_ms: int) -> list[Frame]:
-    return [Frame(stamp * MS, None, 1, float(index)) for index, stamp in enumerate(stamps_ms)]
+def _frames(*stamps_ms: int) -> list[ReceivedFrame]:
+    return [
+        ReceivedFrame(stamp * MS, None, 1, float(index)) for index, stamp in enumerate(stamps_ms)
+    ]
 
 
-def _request(stamp_ms: int, newest: Frame | None = None, target_id: str = "a") -> InitRequest:
+def _request(
+    stamp_ms: int, newest: ReceivedFrame | None = None, target_id: str = "a"
+) -> InitRequest:
     return InitRequest(target_id, stamp_ms * MS, (0.0, 0.0, 1.0, 1.0), 0.0, newest)
 
 

@@ -1,4 +1,4 @@
-"""What each ROS 2 distribution calls things."""
+"""The settings of the DDS: each ROS 2 distribution is told by its own variables."""
 
 from __future__ import annotations
 
