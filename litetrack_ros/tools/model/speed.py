@@ -171,7 +171,7 @@ def _measure(
 ) -> tuple[list[list[str]], list[dict[str, Any]]]:
     import numpy as np
 
-    from litetrack_ros.replay.durations import summarise_durations
+    from litetrack_ros.replay.figures import summarise_durations
     from litetrack_ros.speed.timing import interleave, median_ratio
 
     measures = {
