@@ -1,19 +1,40 @@
-"""Reads rosbag2 bags: folders with metadata.yaml, or single .mcap and .db3 files."""
+"""Reads rosbag2 bags: folders with metadata.yaml, or single .mcap and .db3 files.
+
+Message types go by name: those of ROS 2 Jazzy, and this package's own. A message that begins with a
+``std_msgs/Header`` has, as CDR, four bytes of encapsulation (the second one tells the byte order),
+then the stamp: int32 seconds and uint32 nanoseconds; it is read and replaced without decoding the
+rest. rosbags is asked for when a bag is opened: playing other images needs none.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import struct
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import BagError
-from litetrack_ros.replay.bag_types import IMAGE_TYPES, typestore
-from litetrack_ros.replay.stamps import read_stamp_ns
+from litetrack_ros.geometry import FloatArray
+from litetrack_ros.resources import share_dir
 
-require("rosbags")
-from rosbags.rosbag2 import Reader  # noqa: E402
+PACKAGE = "litetrack_ros"
+IMAGE = "sensor_msgs/msg/Image"
+COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
+REGION_OF_INTEREST = "sensor_msgs/msg/RegionOfInterest"
+INIT_BOX = f"{PACKAGE}/msg/InitBox"
+TRACKED_BOX_ARRAY = f"{PACKAGE}/msg/TrackedBoxArray"
+IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
+BOX_TYPES = (INIT_BOX, TRACKED_BOX_ARRAY, REGION_OF_INTEREST)
+GROUND_TRUTH_TOPIC = "/ground_truth"
+
+NS_PER_S = 1_000_000_000
+_BEGIN, _END = 4, 12  # of the stamp in a serialised message
+_FORMATS = {0: ">iI", 1: "<iI"}  # plain CDR, big and little endian
 
 
 class BagMessage(NamedTuple):
@@ -38,6 +59,13 @@ class Topic(NamedTuple):
     message_count: int
 
 
+class StampedBox(NamedTuple):
+    """A box and the stamp of its image; NaN says that the target is absent."""
+
+    stamp_ns: int
+    box_xywh: FloatArray
+
+
 class Bag:
     """An open bag. Messages are read when iterated over, never all at once.
 
@@ -57,8 +85,9 @@ class Bag:
                 f"{path} is no bag: it holds no metadata.yaml; give the folder that has one, or "
                 "a .mcap or .db3 file in it (`ros2 bag reindex` makes the missing file)"
             )
+        require("rosbags")
         with _faults(path):
-            self._reader = Reader(path)
+            self._reader = require("rosbags.rosbag2").Reader(path)
             self._reader.open()
         self.start_ns: int = self._reader.start_time
         self.topics = sorted(
@@ -166,6 +195,27 @@ class Bag:
             for _, log_ns, data in self._reader.messages(self._of(topic)):
                 yield log_ns, decode(bytes(data), topic.type_name)
 
+    def boxes(self, topic: Topic) -> list[StampedBox]:
+        """The boxes of a topic, one of :data:`BOX_TYPES`: of an array the first one.
+
+        ``RegionOfInterest`` has no header: the time of recording stands in for the stamp.
+
+        Raises:
+            BagError: the bag is damaged.
+        """
+        boxes = []
+        for log_ns, message in self.decoded(topic):
+            if topic.type_name == REGION_OF_INTEREST:
+                stamp_ns = log_ns
+                box = [message.x_offset, message.y_offset, message.width, message.height]
+            else:
+                stamp_ns = header_stamp_ns(message)
+                is_array = topic.type_name == TRACKED_BOX_ARRAY
+                found = message.boxes[:1] if is_array else [message]
+                box = [v for b in found for v in (b.x, b.y, b.width, b.height)] or [np.nan] * 4
+            boxes.append(StampedBox(stamp_ns, np.array(box, np.float64)))
+        return boxes
+
     def all_messages(self) -> Iterator[tuple[Any, int, bytes]]:
         """Every message of every topic, for copying: connection, recording time in ns, data.
 
@@ -182,6 +232,24 @@ class Bag:
         return ", ".join(f"{t.name} ({t.type_name})" for t in self.topics) or "none"
 
 
+@cache
+def typestore() -> Any:
+    """The types that this package reads and writes, made once."""
+    typesys = require("rosbags.typesys")
+    store = typesys.get_typestore(typesys.Stores.ROS2_JAZZY)
+    types: dict[str, Any] = {}
+    for path in sorted((share_dir() / "msg").glob("*.msg")):
+        text = path.read_text(encoding="utf-8")
+        types.update(typesys.get_types_from_msg(text, f"{PACKAGE}/msg/{path.stem}"))
+    store.register(types)
+    return store
+
+
+def header_stamp_ns(message: Any) -> int:
+    """The stamp of a message with a header, ns."""
+    return int(message.header.stamp.sec) * NS_PER_S + int(message.header.stamp.nanosec)
+
+
 def decode(data: bytes, type_name: str) -> Any:
     """A serialised message as an object with its fields.
 
@@ -190,6 +258,32 @@ def decode(data: bytes, type_name: str) -> Any:
     """
     with _faults(None):
         return typestore().deserialize_cdr(data, type_name)
+
+
+def read_stamp_ns(data: bytes) -> int:
+    """The header's stamp of a serialised message, ns.
+
+    Raises:
+        BagError: too short, or not plain CDR.
+    """
+    seconds, nanoseconds = struct.unpack(_format(data), data[_BEGIN:_END])
+    return int(seconds) * NS_PER_S + int(nanoseconds)
+
+
+def replace_stamp(data: bytes, stamp_ns: int) -> bytes:
+    """The same serialised message with another stamp; every other byte is kept.
+
+    Raises:
+        BagError: too short, or not plain CDR.
+    """
+    stamp = struct.pack(_format(data), stamp_ns // NS_PER_S, stamp_ns % NS_PER_S)
+    return b"".join((data[:_BEGIN], stamp, memoryview(data)[_END:]))
+
+
+def _format(data: bytes) -> str:
+    if len(data) < _END or data[0] != 0 or data[1] not in _FORMATS:
+        raise BagError("a message is no plain CDR with a header: the bag is damaged or foreign")
+    return _FORMATS[data[1]]
 
 
 @contextlib.contextmanager

@@ -1,18 +1,13 @@
 """``litetrack demo``: the node on real ROS 2 tracks a moving scene; a video and a latency table."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
-import dataclasses
 import itertools
-import os
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +15,13 @@ from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import MissingDependencyError
+from litetrack_ros.files import make_folder
+from litetrack_ros.geometry import FloatArray, overlap
+from litetrack_ros.images import Uint8Image, to_bgr8
+from litetrack_ros.media.scene import DrawnScene
+from litetrack_ros.media.sources import open_source
+from litetrack_ros.media.writers import DEFAULT_FPS, VideoWriter, writing_video
+from litetrack_ros.node.overlay import DrawnBox, draw_overlay
 from litetrack_ros.report.tables import format_table, write_json
 from litetrack_ros.tools.arguments import (
     Progress,
@@ -28,13 +30,9 @@ from litetrack_ros.tools.arguments import (
     describe_backend,
     init_box,
 )
-
-if TYPE_CHECKING:
-    from litetrack_ros.geometry import FloatArray
-    from litetrack_ros.images import Uint8Image
-    from litetrack_ros.node.overlay import DrawnBox
-    from litetrack_ros.replay.camera import PlayedFrame
-
+from litetrack_ros.tracker.following import follow
+from litetrack_ros.tracker.state import State
+from litetrack_ros.tracker.tracker import Tracker
 
 _NODE_STAGES = ("queue_wait", "conversion", "crop", "model", "decode", "publish", "total", "age")
 _LIBRARY_STAGES = ("crop", "model", "decode", "total")
@@ -58,7 +56,7 @@ class Pictures(NamedTuple):
     truth: list[FloatArray] | None
 
 
-class Record:
+class DemoFilm:
     """Collects drawn frames and times, from the node or from the library alone.
 
     Args:
@@ -66,7 +64,7 @@ class Record:
         truth: true boxes, where known.
     """
 
-    def __init__(self, video: Any, truth: list[FloatArray] | None) -> None:
+    def __init__(self, video: VideoWriter, truth: list[FloatArray] | None) -> None:
         self._video = video
         self._truth = truth
         self.times_ms: dict[str, list[float]] = {}
@@ -80,9 +78,6 @@ class Record:
 
     def add_frame(self, image: Uint8Image, boxes: list[DrawnBox] | None, caption: str) -> None:
         """Draw and write a frame; None says that there was no answer for it."""
-        from litetrack_ros.geometry import overlap
-        from litetrack_ros.node.overlay import draw_overlay
-
         self._video.write(draw_overlay(image, "bgr", boxes or [], caption))
         if boxes is not None:
             self.answered += 1
@@ -161,21 +156,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Play, track, and report."""
-    from litetrack_ros.files import make_folder
-    from litetrack_ros.media.writers import writing_video
-
     make_folder(request.output.parent)
     with contextlib.ExitStack() as stack:
         pictures = _open_pictures(request, stack)
         video = stack.enter_context(writing_video(request.output, pictures.fps))
-        record = Record(video, pictures.truth)
+        film = DemoFilm(video, pictures.truth)
         reason = "--no-ros was given" if request.no_ros else _why_no_ros()
         if reason:
             print(f"Without ROS 2, with the library alone: {reason}", flush=True)
-            _play_to_library(request, pictures, record)
+            _play_to_library(request, pictures, film)
         else:
-            _play_to_node(request, pictures, record, stack)
-    figures = record.figures()
+            _play_to_node(request, pictures, film)
+    figures = film.figures()
     _print_table(figures, bool(reason))
     write_json(request.json, {"with_ros": not reason, "fps": pictures.fps, **figures})
     print(f"Video: {request.output.resolve()}")
@@ -192,18 +184,12 @@ def _why_no_ros() -> str:
 
 
 def _open_pictures(request: Request, stack: contextlib.ExitStack) -> Pictures:
-    from litetrack_ros.media.scene import DrawnScene
-    from litetrack_ros.media.writers import DEFAULT_FPS
-
     if request.src is None:
         scene = DrawnScene(frames=request.frames)
         truth = [scene.box_xywh(index) for index in range(len(scene))]
         box = truth[0] if request.init_box is None else np.array(request.init_box)
         images = (image for image, _ in scene)
         return Pictures(images, len(scene), request.fps or DEFAULT_FPS, box, truth)
-    from litetrack_ros.images import to_bgr8
-    from litetrack_ros.media.sources import open_source
-
     source = stack.enter_context(open_source(request.src))
     frames = (to_bgr8(frame.image) for frame in itertools.islice(source, request.frames))
     first = next(frames)
@@ -226,85 +212,47 @@ def _init_box(src: str, given_xywh: tuple[float, ...] | None, first: Uint8Image)
     return np.array([0.35 * width, 0.35 * height, 0.3 * width, 0.3 * height])
 
 
-def _play_to_library(request: Request, pictures: Pictures, record: Record) -> None:
-    from litetrack_ros.node.overlay import DrawnBox
-    from litetrack_ros.tracker.tracker import Tracker
-
+def _play_to_library(request: Request, pictures: Pictures, film: DemoFilm) -> None:
     backend = open_backend(request.model)
     print(f"model: {describe_backend(backend.info)}", flush=True)
-    tracker = Tracker(backend)
-    first = next(pictures.images)
-    result = tracker.init(first, pictures.init_box_xywh)
-    images: Iterator[Uint8Image | None] = itertools.chain([None], pictures.images)
+    steps = follow(Tracker(backend), pictures.images, pictures.init_box_xywh)
     with Progress(pictures.total, "tracking") as progress:
-        for image in images:
-            if image is not None:
-                result = tracker.update(image) or result
-                for stage in _LIBRARY_STAGES:
-                    record.add_time(stage, getattr(result.timing, f"{stage}_ms"))
+        for index, (image, result, _) in enumerate(steps):
+            for stage in _LIBRARY_STAGES if index else ():
+                film.add_time(stage, getattr(result.timing, f"{stage}_ms"))
             box = DrawnBox(result.target_id, result.box_xywh, result.state, result.score)
             caption = f"library alone, {result.timing.total_ms:.1f} ms"
-            record.add_frame(first if image is None else image, [box], caption)
+            film.add_frame(image, [box], caption)
             progress.step()
 
 
-def _play_to_node(
-    request: Request, pictures: Pictures, record: Record, stack: contextlib.ExitStack
-) -> None:
-    from litetrack_ros.node.dds import stay_on_this_machine, use_image_profile
-    from litetrack_ros.replay.camera import DemoCamera
-    from litetrack_ros.replay.node_process import NodeProcess
+def _play_to_node(request: Request, pictures: Pictures, film: DemoFilm) -> None:
+    from litetrack_ros.replay.camera import demo_camera
 
-    use_image_profile()
-    namespace, check = "/", _nothing
-    if not request.attach:
-        stay_on_this_machine()
-        namespace = f"/litetrack_demo_{os.getpid()}"
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        parameters = dataclasses.asdict(request.model)
-        node = NodeProcess(parameters, namespace, folder / "node.log")
-        stack.callback(node.end)
-        check = node.check
-    camera = DemoCamera(namespace, check)
-    stack.callback(camera.close)
     print("Waiting for the tracker node ...", flush=True)
-    camera.wait_ready()
-    print(f"Playing pictures at {pictures.fps:g} Hz over DDS.", flush=True)
-    start_s = time.perf_counter()
-    with Progress(pictures.total, "playing") as progress:
-        for frame in camera.play(pictures.images, pictures.init_box_xywh, pictures.fps):
-            _record_answer(frame, record)
-            progress.step()
-    took_s = time.perf_counter() - start_s
-    last = camera.last_timing
-    received = last.received if last is not None else 0
+    with demo_camera(None if request.attach else request.model) as camera:
+        print(f"Playing pictures at {pictures.fps:g} Hz over DDS.", flush=True)
+        start_s = time.perf_counter()
+        with Progress(pictures.total, "playing") as progress:
+            for frame in camera.play(pictures.images, pictures.init_box_xywh, pictures.fps):
+                progress.step()
+                if frame.boxes is None:
+                    film.add_frame(frame.image, None, "no answer: lost or replaced")
+                    continue
+                film.add_time("picture to box", frame.answer_ms)
+                for stage in _NODE_STAGES if frame.timing is not None else ():
+                    film.add_time(stage, getattr(frame.timing, f"{stage}_ms"))
+                boxes = [
+                    DrawnBox(b.target_id, (b.x, b.y, b.width, b.height), State(b.state), b.score)
+                    for b in frame.boxes.boxes
+                ]
+                film.add_frame(frame.image, boxes, f"picture to box {frame.answer_ms:.1f} ms")
+        took_s, last = time.perf_counter() - start_s, camera.last_timing
+    received, replaced = (0, 0) if last is None else (last.received, last.replaced)
     print(
-        f"{record.frames} pictures in {took_s:.1f} s: {record.frames - received} lost on the way, "
-        f"{last.replaced if last is not None else 0} replaced by newer ones, {record.answered} "
-        "with boxes."
+        f"{film.frames} pictures in {took_s:.1f} s: {film.frames - received} lost on the way, "
+        f"{replaced} replaced by newer ones, {film.answered} with boxes."
     )
-
-
-def _nothing() -> None:
-    """A node that runs elsewhere cannot be watched."""
-
-
-def _record_answer(frame: PlayedFrame, record: Record) -> None:
-    from litetrack_ros.node.overlay import DrawnBox
-    from litetrack_ros.tracker.state import State
-
-    if frame.boxes is None:
-        record.add_frame(frame.image, None, "no answer: lost or replaced")
-        return
-    record.add_time("picture to box", frame.answer_ms)
-    if frame.timing is not None:
-        for stage in _NODE_STAGES:
-            record.add_time(stage, getattr(frame.timing, f"{stage}_ms"))
-    boxes = [
-        DrawnBox(b.target_id, (b.x, b.y, b.width, b.height), State(b.state), b.score)
-        for b in frame.boxes.boxes
-    ]
-    record.add_frame(frame.image, boxes, f"picture to box {frame.answer_ms:.1f} ms")
 
 
 def _print_table(figures: dict[str, Any], is_library: bool) -> None:

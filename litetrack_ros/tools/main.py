@@ -59,6 +59,7 @@ VERBS: dict[str, dict[str, str]] = {
     "bag": {
         "record": "make a bag from a video, a folder of images or a sequence",
         "replay": "replay a bag to the tracker node over real ROS; latency, misses, accuracy",
+        "diff": "compare the figures of two replays",
     },
 }
 NOUNS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from litetrack_ros.media.sources import Frame
-from litetrack_ros.replay.recording import record
+from litetrack_ros.replay.bag_writer import record
 
 START_NS = 1_700_000_000_123_456_789
 

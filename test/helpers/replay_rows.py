@@ -1,4 +1,4 @@
-"""Rows of a replay as a test states them, written and read back as a benchmark does."""
+"""Rows of a replay as a test states them, written and read back as a replay does."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from litetrack_ros.replay.records import COUNTS, STAGES, Box, ReplayedFrame
-from litetrack_ros.replay.rows import Rows, RowWriter, read_rows
+from litetrack_ros.replay.fates import (
+    COUNTS,
+    STAGES,
+    Box,
+    ReplayedFrame,
+    Rows,
+    RowWriter,
+    read_rows,
+)
 
 TRACKING = 2
 
@@ -41,7 +48,7 @@ def frame(
 
 
 def rows_of(frames: Sequence[ReplayedFrame], folder: Path) -> Rows:
-    """Through the file, as in a benchmark."""
+    """Through the file, as in a replay."""
     stream = io.StringIO()
     writer = RowWriter(stream)
     for row in frames:

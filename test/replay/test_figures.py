@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +13,29 @@ from replay_rows import frame, rows_of
 
 pytest.importorskip("rosbags")
 
-from litetrack_ros.replay.accuracy import score
 from litetrack_ros.replay.fates import attribute_fates
-from litetrack_ros.replay.figures import Measured, figures, stage_durations
-from litetrack_ros.replay.frame_table import write_frame_table
-from litetrack_ros.replay.report_parts import (
-    content,
-    frame_boxes,
+from litetrack_ros.replay.figures import (
+    Measured,
+    figures,
+    jitter,
+    newest_boxes,
+    rate_hz,
     read_figures,
+    score,
+    stage_durations,
+    summarise_durations,
+)
+from litetrack_ros.replay.node_process import ResourceUse
+from litetrack_ros.replay.replay_report import (
+    ReplayReport,
+    frame_boxes,
     stage_table,
     worst_frames,
-    write_report_json,
+    write_frame_table,
 )
-from litetrack_ros.replay.resource_use import ResourceUse
 
 BOX = (10.0, 20.0, 30.0, 40.0)
+INIT = np.array([0.0, 0.0, 10.0, 10.0])
 
 
 def _measured(folder: Path, with_truth: bool = True, late_s: float = 0.0) -> Measured:
@@ -101,7 +111,7 @@ def test_a_box_a_frame_with_the_init_box_first(tmp_path: Path) -> None:
 def test_figures_go_to_json_and_back(tmp_path: Path) -> None:
     found = figures(_measured(tmp_path))
     path = tmp_path / "report.json"
-    write_report_json(path, content(found, {"bag": "x"}, "the node died", ["busy"]))
+    ReplayReport(found, {"bag": "x"}, "the node died", ["busy"]).write(path)
     assert read_figures(path) == found
     report = json.loads(path.read_text())
     assert (report["failure"], report["warnings"]) == ("the node died", ["busy"])
@@ -128,3 +138,114 @@ def test_the_stage_table_begins_with_the_latency(tmp_path: Path) -> None:
     rows = stage_table(measured)
     assert rows[0] == ["latency", "30.00", "30.00", "30.00", "30.00", "30.00"]
     assert [row[0] for row in rows[1:]] == list(stage_durations(measured.rows))
+
+
+def test_percentiles_of_a_hundred_and_one_values() -> None:
+    values = np.random.default_rng(0).permutation(np.arange(101.0))
+    summary = summarise_durations(np.append(values, np.nan))
+    assert summary == pytest.approx((50, 90, 95, 99, 100, 50))
+
+
+def test_percentiles_between_values_are_interpolated() -> None:
+    summary = summarise_durations(np.array([10.0, 20.0]))
+    assert summary == pytest.approx((15, 19, 19.5, 19.9, 20, 15))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([5, 5, 5], 0.0), ([1, 4, 2], 2.5), ([1, np.nan, 4, 2], 2.5), ([3], math.nan), ([], math.nan)],
+)
+def test_jitter_is_the_mean_step(values: list[float], expected: float) -> None:
+    assert jitter(np.array(values, np.float64)) == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("moments", "expected"),
+    [([0, 1, 2, 3], 1.0), ([0, 0.1, np.nan, 0.3], 2 / 0.3), ([1], math.nan), ([1, 1], math.nan)],
+)
+def test_rate(moments: list[float], expected: float) -> None:
+    assert rate_hz(np.array(moments, np.float64)) == pytest.approx(expected, nan_ok=True)
+
+
+def test_nothing_has_no_summary() -> None:
+    assert all(math.isnan(v) for v in summarise_durations(np.array([np.nan])))
+
+
+def _truth(count: int, step: float = 1.0) -> np.ndarray:
+    """A 10 px box that moves to the right."""
+    return np.stack([[step * i, 0.0, 10.0, 10.0] for i in range(count)])
+
+
+def _perfect(count: int, latency_s: float, tmp_path: Path, skip: tuple[int, ...] = ()):
+    """A tracker without error, but late."""
+    truth = _truth(count)
+    frames = [frame(i, None if i in skip else latency_s, truth[i]) for i in range(count)]
+    for i in skip:
+        frames[i].box = None
+    return rows_of(frames, tmp_path), truth
+
+
+def test_streaming_equals_offline_at_zero_latency(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    truth = _truth(40)
+    found = truth + random.normal(0, 1.5, truth.shape) * [1, 1, 0, 0]
+    found[17] = np.nan  # no target in the answer
+    frames = [frame(i, 0.0, None if i == 17 else found[i]) for i in range(40)]
+    accuracy = score(rows_of(frames, tmp_path), truth, 0, INIT)
+    assert accuracy.streaming == accuracy.offline
+    assert accuracy.streaming_frames == accuracy.offline_frames == 39
+    assert 0.1 < accuracy.offline.ao < 0.95
+    assert accuracy.overlaps[17] == 0
+
+
+def test_a_box_of_one_period_ago(tmp_path: Path) -> None:
+    # 100 ms between frames: at each of them the newest box is that of the frame before, 1 px away:
+    # the overlap is 9 / 11. For frame 1 that is the init box.
+    rows, truth = _perfect(5, 0.06, tmp_path)
+    accuracy = score(rows, truth, 0, INIT)
+    assert accuracy.offline.ao == 1.0
+    assert accuracy.streaming.ao == pytest.approx(9 / 11)
+    assert accuracy.streaming.sr75 == 1.0
+
+
+def test_a_missed_frame_leaves_the_box_before_it(tmp_path: Path) -> None:
+    # Zero latency, frame 2 missed: there the newest box is 1 px away, elsewhere none.
+    rows, truth = _perfect(5, 0.0, tmp_path, skip=(2,))
+    accuracy = score(rows, truth, 0, INIT)
+    assert accuracy.offline_frames == 3
+    assert accuracy.offline.ao == 1.0
+    assert accuracy.streaming_frames == 4
+    assert accuracy.streaming.ao == pytest.approx((3 + 9 / 11) / 4)
+
+
+def test_streaming_accuracy_falls_as_the_delay_grows(tmp_path: Path) -> None:
+    scores = [
+        score(*_perfect(60, delay_s, tmp_path), 0, INIT).streaming.ao
+        for delay_s in (0.0, 0.05, 0.15, 0.25, 0.55, 0.85)
+    ]
+    assert scores[0] == 1.0
+    assert all(a > b for a, b in itertools.pairwise(scores))
+
+
+def test_absent_frames_and_those_before_the_init_box_are_not_scored(tmp_path: Path) -> None:
+    rows, truth = _perfect(6, 0.0, tmp_path)
+    truth[4] = np.nan
+    accuracy = score(rows, truth, 2, truth[2])
+    assert accuracy.streaming_frames == 2  # frames 3 and 5
+    assert np.isnan(accuracy.overlaps[[0, 1, 2, 4]]).all()
+
+
+def test_every_pass_begins_with_the_init_box(tmp_path: Path) -> None:
+    truth = _truth(3)
+    frames = [frame(i, 0.06, truth[i % 3], frame=i % 3) for i in range(6)]
+    accuracy = score(rows_of(frames, tmp_path), np.concatenate([truth, truth]), 0, INIT)
+    assert accuracy.streaming_frames == 4
+    assert accuracy.streaming.ao == pytest.approx(9 / 11)
+
+
+def test_a_late_answer_does_not_take_the_place_of_a_newer_one() -> None:
+    boxes = np.arange(8.0).reshape(2, 4)
+    found = newest_boxes(np.array([0.5, 1.0, 3.5]), np.array([3.0, 1.0]), np.array([0, 1]), boxes)
+    assert np.isnan(found[0]).all()
+    assert found[1].tolist() == boxes[1].tolist()
+    assert found[2].tolist() == boxes[1].tolist()  # frame 0's box came later, but is older

@@ -16,22 +16,20 @@ pytest.importorskip("rosbags")
 
 from made_bags import make_bag
 
+from litetrack_ros.config import ModelChoice
 from litetrack_ros.replay.bag_reader import Bag
+from litetrack_ros.replay.fates import ReplayedFrame, RowWriter
+from litetrack_ros.replay.node_process import read_process
+from litetrack_ros.replay.player import InitialTarget, Player
 from litetrack_ros.replay.playlist import Playlist
-from litetrack_ros.replay.records import ReplayedFrame
-from litetrack_ros.replay.resource_use import read_process
-from litetrack_ros.replay.rows import RowWriter
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
 
 def test_memory_does_not_grow_with_the_number_of_frames(tmp_path: Path, tiny_model: Path) -> None:
-    from litetrack_ros.replay.player import InitBox
     from litetrack_ros.replay.session import NodeSettings, replaying
 
-    settings = NodeSettings(
-        {"model": str(tiny_model), "backend": "torch"}, False, tmp_path / "node.log"
-    )
+    settings = NodeSettings(ModelChoice(str(tiny_model), "torch"), False, tmp_path / "node.log")
     resident_mb: dict[int, tuple[float, float]] = {}
     pids: list[int] = []
     with (tmp_path / "rows.csv").open("w", newline="") as stream:
@@ -47,7 +45,7 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path: Path, tiny_mod
         with Bag(bag) as opened, replaying(settings, hand_on) as session:
             pids += [os.getpid(), session.node.pid]
             playlist = Playlist(opened, opened.image_topic(), rate=7.0, loops=21)
-            session.play_recorded(playlist.messages(), InitBox(0, (20.0, 40.0, 30.0, 30.0)))
+            session.play_recorded(playlist.messages(), InitialTarget(0, (20.0, 40.0, 30.0, 30.0)))
     print(f"resident MB of player and node at frames 1000 and 9999: {resident_mb}")
     for begin, end in zip(resident_mb[1000], resident_mb[9999], strict=True):
         assert end - begin <= 30
@@ -90,7 +88,7 @@ def test_the_player_keeps_its_times_and_leaves_the_machine_alone(
 ) -> None:
     """640x480 at 30 Hz; without the node p95 is at most 2 ms, with it the figure is reported."""
     from litetrack_ros.media.sources import Frame
-    from litetrack_ros.replay.recording import record
+    from litetrack_ros.replay.bag_writer import record
 
     image = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
     bag = tmp_path / "bag"
@@ -102,8 +100,7 @@ def test_the_player_keeps_its_times_and_leaves_the_machine_alone(
         assert figures["valid"] == float(figures["player_jitter_p95_ms"] <= 5)
         assert figures["client_cpu_percent"] <= 35
         return
-    from litetrack_ros.replay.participant import Participant
-    from litetrack_ros.replay.player import Player
+    from litetrack_ros.replay.session import Participant
 
     def ignore(message: object) -> None:
         """Nothing listens."""
@@ -115,7 +112,8 @@ def test_the_player_keeps_its_times_and_leaves_the_machine_alone(
             playlist = Playlist(opened, opened.image_topic(), loops=3)
             player = Player(participant.publish_image, lambda *_: None, frames.append, lambda: None)
             cpu_s, wall_s = time.process_time(), time.perf_counter()
-            player.play_recorded(playlist.messages(), None, lambda frame: True)
+            never = InitialTarget(-1, (0.0, 0.0, 1.0, 1.0))
+            player.play_recorded(playlist.messages(), never, lambda frame: True)
             share = (time.process_time() - cpu_s) / (time.perf_counter() - wall_s)
     finally:
         participant.close()

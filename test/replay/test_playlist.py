@@ -1,9 +1,10 @@
-"""What is played of a bag: times, passes, parts of it, damage on the way."""
+"""What is played of a bag: times, passes, parts of it, damage on the way; boxes for its frames."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rosbags")
@@ -11,12 +12,16 @@ pytest.importorskip("rosbags")
 from made_bags import START_NS, make_bag, moving_square
 
 from litetrack_ros.errors import BagError
-from litetrack_ros.replay.bag_reader import Bag
-from litetrack_ros.replay.bag_types import COMPRESSED_IMAGE, make, make_header
-from litetrack_ros.replay.bag_writer import writing_bag
-from litetrack_ros.replay.playlist import Playlist, preload, read_ahead
-from litetrack_ros.replay.recording import record
-from litetrack_ros.replay.records import PlayedMessage
+from litetrack_ros.replay.bag_reader import COMPRESSED_IMAGE, Bag, BagMessage
+from litetrack_ros.replay.bag_writer import make, make_header, writing_bag
+from litetrack_ros.replay.playlist import (
+    PlayedMessage,
+    Playlist,
+    StampCheck,
+    boxes_by_frame,
+    read_ahead,
+    read_box_file,
+)
 
 
 @pytest.fixture
@@ -86,13 +91,6 @@ def _png():
     return cv2.imencode(".png", moving_square(1)[0][0].image)[1].reshape(-1)
 
 
-def test_what_does_not_fit_into_memory_is_not_loaded(bag: Bag) -> None:
-    playlist = Playlist(bag, bag.image_topic())
-    assert len(preload(playlist, 10**9)) == 6
-    with pytest.raises(BagError, match=r"more than the 0 MB that are free: play a part"):
-        preload(playlist, 100_000)
-
-
 def test_damage_found_while_reading_ahead_is_raised_where_it_is_used() -> None:
     def messages():
         for index in range(3):
@@ -120,10 +118,29 @@ def test_reading_ahead_is_bounded() -> None:
     assert len(taken) < 20
 
 
-def test_a_recorded_bag_without_ground_truth(tmp_path: Path) -> None:
-    record(moving_square(2)[0], tmp_path / "bag", 30.0, 0)
-    with Bag(tmp_path / "bag") as bag:
-        assert {topic.name for topic in bag.topics} == {
-            "/camera/image_raw",
-            "/camera/camera_info",
-        }
+@pytest.mark.parametrize(
+    ("stamps", "out_of_order", "repeated"),
+    [((1, 2, 3), 0, 0), ((1, 1, 2, 2), 0, 2), ((5, 3, 4, 1), 2, 0), ((), 0, 0)],
+)
+def test_stamps_that_do_not_increase_are_counted(
+    stamps: tuple[int, ...], out_of_order: int, repeated: int
+) -> None:
+    check = StampCheck()
+    for stamp in stamps:
+        check.add(BagMessage(0, stamp, b""))
+    assert (check.out_of_order, check.repeated) == (out_of_order, repeated)
+    assert bool(check.warning) == bool(out_of_order or repeated)
+    if check.warning:
+        assert f"{out_of_order} go back, {repeated} are repeated" in check.warning
+
+
+def test_boxes_of_a_csv_file_find_their_frames(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.csv"
+    path.write_text("stamp_ns,x,y,width,height\n1000,1,2,3,4\n1290,5,6,7,8\n9000,9,9,9,9\n")
+    boxes = read_box_file(path)
+    assert isinstance(boxes, list)
+    found, unused = boxes_by_frame(boxes, [1000, 1100, 1200, 1300])
+    assert unused == 1
+    assert found[0].tolist() == [1, 2, 3, 4]
+    assert found[3].tolist() == [5, 6, 7, 8]
+    assert np.isnan(found[1:3]).all()

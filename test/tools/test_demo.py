@@ -1,4 +1,4 @@
-"""The demo with the node over DDS, and without ROS; the node's benchmark; what they print."""
+"""The demo with the node over DDS, and without ROS; the node's overhead; what they print."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_demo_of_a_sequence_takes_its_first_box(
 
 @pytest.mark.slow
 @pytest.mark.ros
-def test_node_benchmark_reports_both_sides(tmp_path: Path, tiny_model: Path) -> None:
+def test_node_overhead_reports_both_sides(tmp_path: Path, tiny_model: Path) -> None:
     words = ("--model", str(tiny_model), "--images", "30", "--size", "320x240")
     output = _run(tmp_path, "node", "overhead", *words, "--json", "figures.json")
     figures = json.loads((tmp_path / "figures.json").read_text())

@@ -1,20 +1,24 @@
 """``litetrack bag record``: make a bag from a video, a folder of images or a sequence."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
+
+from litetrack_ros.datasets.sequences import GROUND_TRUTH, read_sequence
+from litetrack_ros.errors import ConfigError, MediaError
+from litetrack_ros.geometry import FloatArray
+from litetrack_ros.media.scene import DrawnScene
+from litetrack_ros.media.sources import Frame, open_source
+from litetrack_ros.media.writers import DEFAULT_FPS
+from litetrack_ros.replay.bag_reader import Bag
+from litetrack_ros.replay.bag_writer import record
 from litetrack_ros.tools.arguments import Progress
-
-if TYPE_CHECKING:
-    from litetrack_ros.geometry import FloatArray
-    from litetrack_ros.media.sources import Frame
 
 DEMO = "demo"
 DEMO_FRAMES = 300
@@ -51,10 +55,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Write the bag."""
-    from litetrack_ros.errors import ConfigError
-    from litetrack_ros.replay.bag_reader import Bag
-    from litetrack_ros.replay.recording import record
-
     if request.fps is not None and not 0 < request.fps <= 1000:
         raise ConfigError(f"--fps must be above 0 and at most 1000, not {request.fps:g}")
     with contextlib.ExitStack() as stack:
@@ -83,11 +83,6 @@ class _Images(NamedTuple):
 
 
 def _read(src: str, stack: contextlib.ExitStack) -> _Images:
-    from litetrack_ros.datasets.sequences import GROUND_TRUTH, read_sequence
-    from litetrack_ros.errors import MediaError
-    from litetrack_ros.media.sources import open_source
-    from litetrack_ros.media.writers import DEFAULT_FPS
-
     source = stack.enter_context(open_source(src))
     if source.is_live:
         raise MediaError(f"{source.name} has no end: record it with ros2 bag record")
@@ -99,12 +94,6 @@ def _read(src: str, stack: contextlib.ExitStack) -> _Images:
 
 
 def _drawn() -> _Images:
-    import numpy as np
-
-    from litetrack_ros.media.scene import DrawnScene
-    from litetrack_ros.media.sources import Frame
-    from litetrack_ros.media.writers import DEFAULT_FPS
-
     scene = DrawnScene(frames=DEMO_FRAMES)
     frames = (Frame(str(index), scene.frame(index)) for index in range(len(scene)))
     boxes = np.stack([scene.box_xywh(index) for index in range(len(scene))])

@@ -1,9 +1,6 @@
 """``litetrack node overhead``: what the node adds to the model, beside a bare subscriber."""
 
-from __future__ import annotations
-
 import argparse
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,15 +50,13 @@ def run(request: Request) -> int:
     require("rclpy")
     require("litetrack_ros.msg")
     from litetrack_ros.node.dds import stay_on_this_machine, use_image_profile
-    from litetrack_ros.replay.overhead import measure_overhead, measure_receiving
+    from litetrack_ros.replay.camera import measure_overhead, measure_receiving
 
     stay_on_this_machine()
     if not request.default_dds:
         use_image_profile()
     width, height = (int(side) for side in request.size.split("x"))
-    result = measure_overhead(
-        dataclasses.asdict(request.model), (width, height), request.images, request.rate
-    )
+    result = measure_overhead(request.model, (width, height), request.images, request.rate)
     receiving = measure_receiving((width, height), min(100, request.images))
     samples = {
         "overhead: callback to publish(), less model": result.overhead_ms,
@@ -75,9 +70,8 @@ def run(request: Request) -> int:
     print(format_table(["ms", "images", *(f"p{p}" for p in _PERCENTILES)], rows))
     ratio = _ratio(result.node_transport_ms, result.bare_transport_ms)
     print(f"stamp to callback: node over bare subscriber, medians: {ratio:.2f}")
-    lost = result.sent - len(result.overhead_ms) - _uncounted(result)
-    print(f"{result.sent} images sent to the node, {lost} without a box")
-    write_json(request.json, _figures(request, samples, ratio, lost))
+    print(f"{result.sent} images sent to the node, {result.lost} without a box")
+    write_json(request.json, _figures(request, samples, ratio, result.lost))
     return 0
 
 
@@ -91,12 +85,6 @@ def _ratio(node_ms: list[float], bare_ms: list[float]) -> float:
     if not node_ms or not bare_ms:
         return float("nan")
     return float(np.median(node_ms) / np.median(bare_ms))
-
-
-def _uncounted(result: Any) -> int:
-    from litetrack_ros.replay.overhead import WARM_UP
-
-    return WARM_UP if result.overhead_ms else 0
 
 
 def _figures(

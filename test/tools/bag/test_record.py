@@ -9,9 +9,7 @@ import pytest
 
 pytest.importorskip("rosbags")
 
-from litetrack_ros.replay.bag_reader import Bag, decode
-from litetrack_ros.replay.bag_types import BOX_TYPES
-from litetrack_ros.replay.ground_truth import read_box_topic
+from litetrack_ros.replay.bag_reader import BOX_TYPES, Bag, decode
 from litetrack_ros.tools.main import main
 
 
@@ -30,7 +28,7 @@ def test_a_sequence_with_its_ground_truth(
             image = decode(message.data, topic.type_name)
             assert image.header.frame_id == "camera"
             assert np.array_equal(image.data.reshape(expected.shape), expected)
-        boxes = read_box_topic(bag, bag.topic("/ground_truth", BOX_TYPES))
+        boxes = bag.boxes(bag.topic("/ground_truth", BOX_TYPES))
         assert [b.stamp_ns for b in boxes] == [m.stamp_ns for m in messages]
         assert boxes[3].box_xywh.tolist() == [29, 40, 30, 30]
         assert np.isnan(boxes[5].box_xywh).all()
@@ -64,7 +62,7 @@ def test_the_drawn_scene_needs_no_files(tmp_path: Path, monkeypatch: pytest.Monk
     assert main(["bag", "record", "demo", "-o", str(tmp_path / "bag")]) == 0
     with Bag(tmp_path / "bag") as bag:
         assert bag.image_topic().message_count == 4
-        boxes = read_box_topic(bag, bag.topic("/ground_truth", BOX_TYPES))
+        boxes = bag.boxes(bag.topic("/ground_truth", BOX_TYPES))
         assert all(np.isfinite(b.box_xywh).all() for b in boxes)
 
 

@@ -1,4 +1,4 @@
-"""launch/bag_benchmark.launch.py, where launch is installed: what it would run."""
+"""launch/bag_replay.launch.py, where launch is installed: what it would run."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def _commands(root: Path, **arguments: str) -> list[list[str]]:
     from launch import LaunchContext
     from launch.utilities import perform_substitutions
 
-    path = root / "launch" / "bag_benchmark.launch.py"
-    spec = importlib.util.spec_from_file_location("bag_benchmark", path)
+    path = root / "launch" / "bag_replay.launch.py"
+    spec = importlib.util.spec_from_file_location("bag_replay", path)
     assert spec is not None
     assert spec.loader is not None
     module: Any = importlib.util.module_from_spec(spec)

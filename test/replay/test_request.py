@@ -1,9 +1,11 @@
-"""Conditions: read, judged, refused."""
+"""What a replay is asked for, and its conditions: read, judged, refused."""
+
+from pathlib import Path
 
 import pytest
 
 from litetrack_ros.errors import ConfigError
-from litetrack_ros.replay.conditions import parse_condition
+from litetrack_ros.replay.request import ReplayRequest, parse_condition
 
 FIGURES = {"latency_p95_ms": 40.0, "frames_missed": 0, "streaming_ao": None}
 
@@ -33,3 +35,8 @@ def test_what_is_no_condition(text: str) -> None:
 def test_an_unknown_figure_is_told_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match="no figure latency; the figures are: latency_p95_ms, "):
         parse_condition("latency > 3").holds(FIGURES)
+
+
+def test_a_request_keeps_its_conditions() -> None:
+    request = ReplayRequest(Path("bag"), fail_if=("valid == 0", "latency_p95_ms > 40"))
+    assert [str(condition) for condition in request.conditions] == list(request.fail_if)

@@ -1,9 +1,8 @@
-"""``litetrack bag replay`` over real DDS: boxes, stages, losses, faults in mid-run."""
+"""Replays over real DDS: boxes, stages, losses, faults in mid-run; the search for the peak rate."""
 
 from __future__ import annotations
 
 import sys
-import xml.dom.minidom
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,11 @@ import pytest
 
 pytest.importorskip("rosbags")
 
+pytest.importorskip("rclpy")
+
 from made_bags import make_bag, moving_square
+
+from litetrack_ros.replay.run import mean_without_extremes, search_peak_rate
 
 pytestmark = pytest.mark.ros
 
@@ -44,8 +47,7 @@ def test_lockstep_gives_the_boxes_of_the_library(
     run_bag: Callable[..., Any], tiny_model: Path, tmp_path: Path, storage: str
 ) -> None:
     from litetrack_ros.datasets.sequences import read_boxes
-    from litetrack_ros.replay.bag_reader import Bag
-    from litetrack_ros.replay.bag_types import header_stamp_ns
+    from litetrack_ros.replay.bag_reader import Bag, header_stamp_ns
 
     bag = make_bag(tmp_path / "bag", 30, storage)
     text, copy = tmp_path / "boxes.txt", tmp_path / "copy"
@@ -114,7 +116,7 @@ def test_streaming_accuracy_falls_as_the_delay_grows(
 def test_frames_that_the_player_skips_are_exactly_those_lost_in_transport(
     run_bag: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from litetrack_ros.replay.participant import Participant
+    from litetrack_ros.replay.session import Participant
 
     skipped, sent = {7, 8, 19}, iter(range(100))
     publish = Participant.publish_image
@@ -163,8 +165,24 @@ def test_a_node_that_dies_leaves_a_report(
     assert run.figures["never_answered"] >= 1
     page = (run.folder / "report.html").read_text()
     assert "the node ended with status 9" in page
-    for part in page.split("<svg")[1:]:
-        xml.dom.minidom.parseString("<svg" + part.partition("</svg>")[0] + "</svg>")
+    assert page.count("data-root-id") == 4 and page.endswith("</html>")
+
+
+def test_without_the_extra_the_figures_are_still_written(
+    run_bag: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)  # makes its import raise
+    run = run_bag(make_bag(tmp_path / "bag", 12))
+    assert run.status == 0
+    told = (
+        "report.json without a page: jinja2 is not installed: pip install 'litetrack_ros[report]'"
+    )
+    assert told in capsys.readouterr().out
+    assert run.figures["frames_published"] == 12
+    assert not (run.folder / "report.html").exists()
 
 
 def test_a_node_that_does_not_start_is_told_with_its_reason(
@@ -184,8 +202,8 @@ def test_compressed_images_and_a_target_selected_by_a_topic(
     """PNG images; the init box comes with the fourth."""
     from litetrack_ros.datasets.sequences import read_boxes
     from litetrack_ros.opencv import cv2
-    from litetrack_ros.replay.bag_types import COMPRESSED_IMAGE, INIT_BOX, make, make_header
-    from litetrack_ros.replay.bag_writer import writing_bag
+    from litetrack_ros.replay.bag_reader import COMPRESSED_IMAGE, INIT_BOX
+    from litetrack_ros.replay.bag_writer import make, make_header, writing_bag
 
     frames, boxes = moving_square(12)
     with writing_bag(tmp_path / "bag") as writer:
@@ -229,10 +247,11 @@ def test_a_bag_that_turns_out_damaged_leaves_a_report(
 def test_the_peak_rate_is_that_of_the_slow_stage(
     tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from litetrack_ros.config import ModelChoice
     from litetrack_ros.replay.bag_reader import Bag
-    from litetrack_ros.replay.measuring import measure_peak
-    from litetrack_ros.replay.player import InitBox
-    from litetrack_ros.replay.playlist import Playlist, preload
+    from litetrack_ros.replay.player import InitialTarget, preload
+    from litetrack_ros.replay.playlist import Playlist
+    from litetrack_ros.replay.run import measure_peak
     from litetrack_ros.replay.session import NodeSettings
 
     monkeypatch.setenv("DELAY_STAGE", "model")
@@ -240,13 +259,39 @@ def test_the_peak_rate_is_that_of_the_slow_stage(
     monkeypatch.setenv("DELAY_LOG", str(tmp_path / "delays.txt"))
     with Bag(make_bag(tmp_path / "bag", 20)) as bag:
         loaded = preload(Playlist(bag, bag.image_topic()), 10**9)
-    settings = NodeSettings(
-        {"model": str(tiny_model), "backend": "torch"}, False, tmp_path / "log", command=SLOW_NODE
-    )
+    model = ModelChoice(str(tiny_model), "torch")
+    settings = NodeSettings(model, False, tmp_path / "log", command=SLOW_NODE)
     said: list[str] = []
-    init = InitBox(0, (20.0, 40.0, 30.0, 30.0))
+    init = InitialTarget(0, (20.0, 40.0, 30.0, 30.0))
     figures = measure_peak(loaded, init, settings, said.append, runs=1, run_s=1.0)
     # A step takes 50 ms: at most 20 a second, and a busy machine manages less.
     assert 4 < figures["peak_rate_hz"] <= 20.5
     assert figures["latency_p50_at_50_percent_ms"] >= 50
     assert len(said) == 4
+
+
+@pytest.mark.parametrize("capacity_hz", [0.9, 7.0, 20.0, 33.3, 250.0, 1999.0])
+@pytest.mark.parametrize("first_hz", [5.0, 20.0, 400.0])
+def test_the_capacity_is_found(capacity_hz: float, first_hz: float) -> None:
+    asked: list[float] = []
+
+    def missed_at(rate_hz: float) -> float:
+        asked.append(rate_hz)
+        return max(0.0, 1 - capacity_hz / rate_hz)
+
+    found = search_peak_rate(missed_at, first_hz)
+    # At most 1 % missed: up to 1.01 times the capacity; the search stops within 4 %.
+    assert capacity_hz / 1.04 < found <= 1.0102 * capacity_hz
+    assert len(asked) < 25
+
+
+def test_a_node_without_end_and_one_without_answers() -> None:
+    assert search_peak_rate(lambda rate: 0.0) >= 5000
+    assert search_peak_rate(lambda rate: 1.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [([9, 1, 2, 3, 100], 14 / 3), ([5.0], 5), ([4, 6], 5), ([1, 2, 9], 2)]
+)
+def test_the_best_and_the_worst_are_left_out(values: list[float], expected: float) -> None:
+    assert mean_without_extremes(values) == pytest.approx(expected)

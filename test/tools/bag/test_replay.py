@@ -1,25 +1,20 @@
-"""``litetrack bag replay``: bad input, and comparing reports. Replays are in test/replay."""
+"""``litetrack bag replay``: bad input. Replays are in test/replay."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-import numpy as np
 import pytest
 
 pytest.importorskip("rosbags")
 
 from made_bags import make_bag, moving_square
 
-from litetrack_ros.replay.recording import record
+from litetrack_ros.replay.bag_writer import record
 from litetrack_ros.tools.main import main
 
 BOX = ["--init-box", "20", "40", "30", "30"]
 
 # Options after the bag, what stands in the message.
 BAD_INPUT = [
-    ([], "give a bag to play"),
     (["ABSENT", *BOX], "there is no bag"),
     (["EMPTY", *BOX], "has no images; its topics are: none"),
     (["TRUNCATED", *BOX], "truncated, damaged or foreign"),
@@ -75,39 +70,8 @@ def test_bad_input_is_told_in_a_sentence(
     assert message.count("\n") == 1
 
 
-def _write_report(path: Path, **figures: float | None) -> str:
-    path.write_text(json.dumps({"figures": figures}))
-    return str(path)
-
-
-def test_reports_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = _write_report(tmp_path / "before.json", latency_p95_ms=40.0, answered=100, gone=None)
-    second = _write_report(tmp_path / "after.json", latency_p95_ms=30.0, answered=100, new=1.5)
-    assert main(["bag", "replay", "--compare", first, second]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["figure", "before", "after", "difference", "%"]
-    assert lines[2].split() == ["latency_p95_ms", "40", "30", "-10.000", "-25.0"]
-    assert lines[3].split() == ["answered", "100", "100", "+0.000", "+0.0"]
-    assert lines[4].split() == ["new", "-", "1.500", "-", "-"]
-    assert len(lines) == 5
-
-
-def test_what_is_no_report_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    good = _write_report(tmp_path / "a.json", answered=1)
-    (tmp_path / "b.json").write_text("[]")
-    assert main(["bag", "replay", "--compare", good, str(tmp_path / "b.json")]) == 2
-    assert "b.json is no report of litetrack bag replay" in capsys.readouterr().err
-
-
-def test_boxes_of_a_csv_file_find_their_frames(tmp_path: Path) -> None:
-    from litetrack_ros.replay.ground_truth import boxes_by_frame, read_box_file
-
-    path = tmp_path / "boxes.csv"
-    path.write_text("stamp_ns,x,y,width,height\n1000,1,2,3,4\n1290,5,6,7,8\n9000,9,9,9,9\n")
-    boxes = read_box_file(path)
-    assert isinstance(boxes, list)
-    found, unused = boxes_by_frame(boxes, [1000, 1100, 1200, 1300])
-    assert unused == 1
-    assert found[0].tolist() == [1, 2, 3, 4]
-    assert found[3].tolist() == [5, 6, 7, 8]
-    assert np.isnan(found[1:3]).all()
+def test_a_bag_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["bag", "replay", *BOX])
+    assert ended.value.code == 2
+    assert "the following arguments are required: BAG" in capsys.readouterr().err

@@ -1,6 +1,6 @@
 """The tracker node on a bag that `ros2 bag play --clock` plays, in the bag's own time.
 
-`ros2 launch litetrack_ros bag_benchmark.launch.py bag:=run1 image:=/camera/image_raw \
+`ros2 launch litetrack_ros bag_replay.launch.py bag:=run1 image:=/camera/image_raw \
 init_box:="204 150 17 50" record:=run1_boxes`
 """
 
