@@ -10,8 +10,9 @@ from litetrack_ros import resources
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import DEFAULT_MODEL, ModelChoice
 from litetrack_ros.datasets.sequences import read_sequence
-from litetrack_ros.evaluation.metrics import scored_overlaps, summarise
-from litetrack_ros.evaluation.runner import LiteTrackSequenceTracker, run_sequence
+from litetrack_ros.evaluation.comparison import compare
+from litetrack_ros.evaluation.runner import run_sequence
+from litetrack_ros.tracker.tracker import Tracker
 
 pytest.importorskip("torch")
 
@@ -43,5 +44,6 @@ def test_the_file_loads_strictly_and_says_how_it_was_made(shipped: Path) -> None
 def test_it_tracks_a_real_sequence(shipped: Path, sequences_dir: Path) -> None:
     sequence = read_sequence(sequences_dir / "davis_car_shadow")
     backend = open_backend(ModelChoice(str(shipped), "torch", threads=1))
-    run = run_sequence(sequence, lambda: LiteTrackSequenceTracker(backend))
-    assert summarise(scored_overlaps(run.boxes_xywh, sequence.boxes_xywh)).ao > AO_FLOOR
+    run = run_sequence(sequence, Tracker(backend))
+    scores = compare("folder", "plain", [sequence], {"shipped": [run]}).scores["shipped"]
+    assert scores.overall["AO"] > AO_FLOOR

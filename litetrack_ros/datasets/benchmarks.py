@@ -23,8 +23,8 @@ class Benchmark(NamedTuple):
     Attributes:
         title: what it is called in sentences.
         read: its sequences in a folder and the archives there.
-        convention: name of the function of :mod:`litetrack_ros.evaluation.conventions`; ``""``
-            where only a server can score.
+        convention: what scores it, of :mod:`litetrack_ros.evaluation.conventions`; ``""`` where
+            only a server can.
     """
 
     title: str
@@ -42,7 +42,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "otb100": Benchmark("OTB-100", read_otb100, "pytracking"),
     "nfs": Benchmark("NFS at 30 frames a second", read_nfs, "pytracking"),
     "uav123": Benchmark("UAV123", read_uav123, "uav123"),
-    "folder": Benchmark("this package's own format", read_folder, "got10k"),
+    "folder": Benchmark("this package's own format", read_folder, "plain"),
 }
 
 

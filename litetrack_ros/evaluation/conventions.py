@@ -1,33 +1,36 @@
-"""Accuracy measures exactly as the benchmarks' own toolkits compute them, one function each.
+"""The named conventions of scoring: which frames count, and what boxes over the border are worth.
 
-The toolkits differ in more than name, so each convention says what it does with the first frame,
-absent targets and boxes that reach over the border:
+:data:`CONVENTIONS` lists them. ``plain`` is this package's own, for sequences of one's own; the
+others compute exactly what the benchmarks' own toolkits compute, which differ in more than name:
 
-- :func:`got10k`: the first frame is not scored, nor are frames whose target is wholly covered;
-  boxes are clipped to the image; the frames of all sequences are pooled.
-- :func:`pytracking`: the first frame counts as right; a frame without a target has no overlap;
-  every sequence counts once.
-- :func:`lasot`: the same, with LaSOT's occlusion and out-of-view flags as absent targets.
-- :func:`uav123`: the same, but frames without a target count as precise.
+- ``plain``: boxes as the tracker gave them; the first frame is not scored, nor are frames without
+  the target; a box that is not a number is a miss; every sequence counts once.
+- ``got10k``: boxes of both sides are clipped to the image; the first frame is not scored, nor are
+  frames whose target is wholly covered; the frames of all sequences are pooled.
+- ``pytracking``: the first frame counts as right; a frame without a target has no overlap; every
+  sequence counts once.
+- ``lasot``: the same, with LaSOT's occlusion and out-of-view flags as absent targets.
+- ``uav123``: the same as ``pytracking``, but frames without a target count as precise.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.errors import DatasetError
-from litetrack_ros.geometry import FloatArray
+from litetrack_ros.geometry import FloatArray, overlap
 
-OVERLAP_THRESHOLDS = np.arange(21, dtype=np.float64) * 0.05
-CENTER_THRESHOLDS_PX = np.arange(51, dtype=np.float64)
-NORMALISED_THRESHOLDS = np.arange(51) / 100
-GOT10K_THRESHOLDS = np.linspace(0, 1, 101)
-PRECISION_AT_PX = 20
-NORMALISED_PRECISION_AT = 20  # index of 0.2
+PLAIN = "plain"
+SUCCESS, PRECISION, NORMALISED = "Success", "Precision", "Normalised precision"
+_OVERLAPS = np.linspace(0, 1, 101)  # GOT-10k's thresholds
+_COARSE_OVERLAPS = np.arange(21, dtype=np.float64) * 0.05  # pytracking's
+_ERRORS_PX = np.arange(51, dtype=np.float64)
+_RELATIVE_ERRORS = np.arange(51) / 100
+_AT_20_PX, _AT_A_FIFTH, _AT_50, _AT_75 = 20, 20, 10, 15  # indices of the three
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,11 @@ class ScoredSequence:
     """A tracker's boxes on a sequence and what they are compared with.
 
     Attributes:
-        name: the sequence's.
+        name: the sequence's; entries of one name are repetitions, whose frames are pooled.
         boxes_xywh: the tracker's, ``(T, 4)``.
         truth_xywh: ground truth as published, ``(T, 4)``.
-        visible: ``(T,)`` bool where the benchmark says so, else None.
-        image_size: width and height in px; only :func:`got10k` needs it.
+        visible: ``(T,)`` bool where the data set says so, else None.
+        image_size: width and height in px; only ``got10k`` needs it.
     """
 
     name: str
@@ -49,129 +52,157 @@ class ScoredSequence:
     image_size: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True)
-class Got10kScores:
-    """AO, SR50 and SR75 in [0, 1] and the success curve over :data:`GOT10K_THRESHOLDS`."""
+class _Row(NamedTuple):
+    """Figures ``(K,)`` and curves of one sequence, and how many frames are behind them."""
 
-    ao: float
-    sr50: float
-    sr75: float
-    success: FloatArray
+    figures: FloatArray
+    curves: tuple[FloatArray, ...]
+    frames: int
 
 
-@dataclass(frozen=True)
-class PrecisionScores:
-    """AUC, P and P_norm in per cent, their curves, and each sequence's three figures.
+class Convention(NamedTuple):
+    """How results are scored.
 
     Attributes:
-        auc: mean of the success curve.
-        precision: part of frames whose centre is at most 20 px off.
-        normalised_precision: at most 0.2 of the target's size off.
-        op50, op75: part of frames with an overlap above 0.5 and 0.75.
-        success: over :data:`OVERLAP_THRESHOLDS`, ``(21,)``.
-        precision_curve: over :data:`CENTER_THRESHOLDS_PX`, ``(51,)``.
-        normalised_curve: over :data:`NORMALISED_THRESHOLDS`, ``(51,)``.
-        per_sequence: AUC, P and P_norm of each, ``(S, 3)``.
+        about: which frames count and how, in a line.
+        columns: names of the figures; the first is the main one.
+        curves: thresholds by the curves' titles.
+        score_one: scores a sequence.
+        pools_frames: whether every frame counts once, rather than every sequence.
     """
 
-    auc: float
-    precision: float
-    normalised_precision: float
-    op50: float
-    op75: float
-    success: FloatArray
-    precision_curve: FloatArray
-    normalised_curve: FloatArray
-    per_sequence: FloatArray
+    about: str
+    columns: tuple[str, ...]
+    curves: Mapping[str, FloatArray]
+    score_one: Callable[[ScoredSequence], _Row]
+    pools_frames: bool = False
+
+    @property
+    def clips(self) -> bool:
+        """Whether boxes are clipped to the image, so that its size must be known."""
+        return self.score_one is _got10k
 
 
-def got10k_overlaps(sequence: ScoredSequence) -> FloatArray:
-    """Overlaps of the frames that the GOT-10k toolkit scores, ``(F,)`` with F < T.
+@dataclass(frozen=True)
+class Scores:
+    """What a tracker reached by one convention; every figure is in [0, 1].
 
-    Boxes of both sides are clipped to the image; the first frame and those whose target is wholly
-    covered are left out.
+    Attributes:
+        convention: its name.
+        figures: of each sequence, ``(S, K)`` for the convention's K columns; NaN where no frame of
+            it is scored.
+        frames: how many frames of each sequence are scored, ``(S,)``.
+        over_sequences: every sequence counting once, ``(K,)``.
+        over_frames: every frame counting once, ``(K,)``.
+        curves: shares of frames by the curves' titles, over the convention's thresholds.
+    """
+
+    convention: str
+    figures: FloatArray
+    frames: npt.NDArray[np.int64]
+    over_sequences: FloatArray
+    over_frames: FloatArray
+    curves: dict[str, FloatArray]
+
+    @property
+    def overall(self) -> dict[str, float]:
+        """The convention's own mean of each column."""
+        convention = CONVENTIONS[self.convention]
+        means = self.over_frames if convention.pools_frames else self.over_sequences
+        return dict(zip(convention.columns, means.tolist(), strict=True))
+
+
+def score(convention: str, sequences: Sequence[ScoredSequence]) -> Scores:
+    """Score a tracker's results.
+
+    Args:
+        convention: a key of :data:`CONVENTIONS`.
+        sequences: at least one.
 
     Raises:
-        DatasetError: the image size is unknown, or the numbers of boxes differ.
+        DatasetError: no sequence; boxes that do not fit the ground truth, or, but for ``plain``,
+            that are no numbers; no frame that ``got10k`` scores.
     """
-    if sequence.image_size is None:
-        raise DatasetError(f"{sequence.name}: GOT-10k's measures need the size of the images")
-    boxes, truth = _same_length(sequence)
-    a, b = (_clipped(x[1:], *sequence.image_size) for x in (boxes, truth))
-    low = np.maximum(a[:, :2], b[:, :2])
-    high = np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:])
-    common = np.maximum(high - low, 0).prod(axis=1)
-    union = a[:, 2:].prod(axis=1) + b[:, 2:].prod(axis=1) - common
-    overlaps = np.clip(common / (union + np.finfo(np.float64).eps), 0.0, 1.0)
-    return overlaps if sequence.visible is None else overlaps[sequence.visible[1:]]
-
-
-def got10k(sequences: Sequence[ScoredSequence]) -> Got10kScores:
-    """AO and SR as the GOT-10k toolkit's ``ExperimentGOT10k`` reports them: frames are pooled.
-
-    Raises:
-        DatasetError: as :func:`got10k_overlaps`, or no frame is left to score.
-    """
-    pooled = np.concatenate([got10k_overlaps(s) for s in sequences]) if sequences else np.empty(0)
-    if not pooled.size:
+    if not sequences:
+        raise DatasetError("there is no sequence to score")
+    rule = CONVENTIONS[convention]
+    rows: dict[str, list[_Row]] = {}
+    for sequence in sequences:
+        rows.setdefault(sequence.name, []).append(rule.score_one(sequence))
+    frames = np.array([sum(row.frames for row in group) for group in rows.values()])
+    if rule.pools_frames and not frames.any():
         raise DatasetError("no frame is left to score: GOT-10k's measures drop each first frame")
-    curve = (pooled[:, None] > GOT10K_THRESHOLDS).mean(axis=0)
-    return Got10kScores(
-        float(pooled.mean()), float((pooled > 0.5).mean()), float((pooled > 0.75).mean()), curve
+    parts = [_pooled(group) for group in rows.values()]
+    figures = np.stack([part.figures for part in parts])
+    weights = frames if rule.pools_frames else frames > 0
+    curves = {
+        title: _mean(np.stack([part.curves[k] for part in parts]), weights)
+        for k, title in enumerate(rule.curves)
+    }
+    return Scores(
+        convention, figures, frames, _mean(figures, frames > 0), _mean(figures, frames), curves
     )
 
 
-def pytracking(sequences: Sequence[ScoredSequence]) -> PrecisionScores:
-    """AUC, P and P_norm as pytracking's analysis reports them (OTB-100, NFS, UAV123 and others).
+def _mean(rows: FloatArray, weights: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> FloatArray:
+    """Weighted mean over the first axis; NaN without a weight."""
+    used = weights > 0
+    if not used.any():
+        return np.full(rows.shape[1:], np.nan)
+    return np.asarray(np.average(rows[used], axis=0, weights=weights[used]), dtype=np.float64)
 
-    The first frame counts as right; frames without a target count as missed. Curves are averaged
-    over sequences, and all frames are in the denominator.
 
-    Raises:
-        DatasetError: no sequence, a box with a NaN or of negative size, or an annotated first frame
-            without a box.
+def _pooled(rows: Sequence[_Row]) -> _Row:
+    """Repetitions of a sequence as one."""
+    if len(rows) == 1:
+        return rows[0]
+    frames = np.array([row.frames for row in rows])
+    figures = _mean(np.stack([row.figures for row in rows]), frames)
+    curves = [_mean(np.stack(c), frames) for c in zip(*(row.curves for row in rows), strict=True)]
+    return _Row(figures, tuple(curves), int(frames.sum()))
+
+
+def _plain(sequence: ScoredSequence) -> _Row:
+    boxes, truth = _same_length(sequence)
+    present = np.asarray(np.isfinite(truth).all(axis=1))
+    if sequence.visible is not None:
+        present &= sequence.visible
+    overlaps = np.nan_to_num(overlap(boxes[1:], truth[1:]), nan=0.0)
+    return _overlap_row(np.asarray(overlaps[present[1:]], dtype=np.float64))
+
+
+def _got10k(sequence: ScoredSequence) -> _Row:
+    """As the GOT-10k toolkit's ``ExperimentGOT10k``."""
+    if sequence.image_size is None:
+        raise DatasetError(f"{sequence.name}: GOT-10k's measures need the size of the images")
+    boxes, truth = _same_length(sequence)
+    if np.isnan(boxes).any():
+        raise DatasetError(f"{sequence.name}: a result holds a NaN, which GOT-10k cannot score")
+    truth = np.nan_to_num(truth, nan=0.0)
+    overlaps = overlap(*(_clipped(x[1:], *sequence.image_size) for x in (boxes, truth)))
+    return _overlap_row(overlaps if sequence.visible is None else overlaps[sequence.visible[1:]])
+
+
+def _overlap_row(overlaps: FloatArray) -> _Row:
+    if not overlaps.size:
+        return _Row(np.full(3, np.nan), (np.full(len(_OVERLAPS), np.nan),), 0)
+    figures = np.array([overlaps.mean(), (overlaps > 0.5).mean(), (overlaps > 0.75).mean()])
+    return _Row(figures, ((overlaps[:, None] > _OVERLAPS).mean(axis=0),), overlaps.size)
+
+
+def _pytracking(
+    sequence: ScoredSequence, flagged: bool = False, absent_is_near: bool = False
+) -> _Row:
+    """As pytracking's analysis; all frames are in the denominator.
+
+    Args:
+        sequence: what to score.
+        flagged: take frames that the data set flags as hidden for absent, as for LaSOT.
+        absent_is_near: frames without a target raise the precision, as for UAV123.
     """
-    return _precision_scores([_pytracking_curves(s) for s in sequences])
-
-
-def uav123(sequences: Sequence[ScoredSequence]) -> PrecisionScores:
-    """AUC, P and P_norm of UAV123 as pytracking's analysis reports them.
-
-    As :func:`pytracking`, but frames without a target (NaN in UAV123) raise the precision.
-
-    Raises:
-        DatasetError: as :func:`pytracking`.
-    """
-    return _precision_scores([_pytracking_curves(s, absent_is_near=True) for s in sequences])
-
-
-def lasot(sequences: Sequence[ScoredSequence]) -> PrecisionScores:
-    """AUC, P and P_norm of LaSOT as pytracking's analysis reports them.
-
-    As :func:`pytracking`, but frames that are flagged as fully occluded or out of view count as
-    missed too.
-
-    Raises:
-        DatasetError: as :func:`pytracking`, or a sequence without flags or with too few boxes.
-    """
-    for sequence in sequences:
-        if sequence.visible is None:
-            raise DatasetError(f"{sequence.name} has no occlusion and out-of-view flags")
-        if len(sequence.boxes_xywh) < len(sequence.truth_xywh):
-            raise DatasetError(
-                f"{sequence.name}: {len(sequence.boxes_xywh)} boxes for "
-                f"{len(sequence.truth_xywh)} frames"
-            )
-    return _precision_scores([_pytracking_curves(s, s.visible) for s in sequences])
-
-
-def _pytracking_curves(
-    sequence: ScoredSequence,
-    visible: npt.NDArray[np.bool_] | None = None,
-    absent_is_near: bool = False,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
     truth = np.asarray(sequence.truth_xywh, dtype=np.float64)
     boxes = np.array(sequence.boxes_xywh, dtype=np.float64)
+    visible = _flags(sequence) if flagged else None
     if np.isnan(boxes).any() or (boxes[:, 2:] < 0).any():
         raise DatasetError(f"{sequence.name}: a result holds a NaN or a negative size")
     for row in range(1, len(boxes)):
@@ -189,11 +220,7 @@ def _pytracking_curves(
     errors = np.full(len(truth), np.inf)
     relative = np.full(len(truth), np.inf)
     a, b = boxes[valid], truth[valid]
-    # The order of the sums is theirs: a box on itself must round to their side of the threshold 1.
-    low = np.maximum(a[:, :2], b[:, :2])
-    high = np.minimum(a[:, :2] + a[:, 2:] - 1.0, b[:, :2] + b[:, 2:] - 1.0)
-    common = np.maximum(high - low + 1.0, 0).prod(axis=1)
-    overlaps[valid] = common / (a[:, 2:].prod(axis=1) + b[:, 2:].prod(axis=1) - common)
+    overlaps[valid] = _inclusive_overlap(a, b)
     center_a, center_b = (x[:, :2] + 0.5 * (x[:, 2:] - 1.0) for x in (a, b))
     errors[valid] = np.sqrt(((center_a - center_b) ** 2).sum(axis=1))
     relative[valid] = np.sqrt(((center_a / b[:, 2:] - center_b / b[:, 2:]) ** 2).sum(axis=1))
@@ -202,40 +229,40 @@ def _pytracking_curves(
     relative[absent] = -1.0
     if absent_is_near:
         errors[~valid] = -1.0
-    return (
-        (overlaps[:, None] > OVERLAP_THRESHOLDS).mean(axis=0),
-        (errors[:, None] <= CENTER_THRESHOLDS_PX).mean(axis=0),
-        (relative[:, None] <= NORMALISED_THRESHOLDS).mean(axis=0),
+    success = (overlaps[:, None] > _COARSE_OVERLAPS).mean(axis=0)
+    precision = (errors[:, None] <= _ERRORS_PX).mean(axis=0)
+    normalised = (relative[:, None] <= _RELATIVE_ERRORS).mean(axis=0)
+    figures = (
+        success.mean(),
+        normalised[_AT_A_FIFTH],
+        precision[_AT_20_PX],
+        success[_AT_50],
+        success[_AT_75],
     )
+    return _Row(np.array(figures), (success, precision, normalised), len(truth))
 
 
-def _precision_scores(
-    curves: Sequence[tuple[FloatArray, FloatArray, FloatArray]],
-) -> PrecisionScores:
-    if not curves:
-        raise DatasetError("there is no sequence to score")
-    success, precision, normalised = (100 * np.stack(part) for part in zip(*curves, strict=True))
-    per_sequence = np.stack(
-        [
-            success.mean(axis=1),
-            precision[:, PRECISION_AT_PX],
-            normalised[:, NORMALISED_PRECISION_AT],
-        ],
-        axis=1,
-    )
-    auc, at_20_px, at_a_fifth = per_sequence.mean(axis=0)
-    mean_success = success.mean(axis=0)
-    return PrecisionScores(
-        float(auc),
-        float(at_20_px),
-        float(at_a_fifth),
-        float(mean_success[10]),
-        float(mean_success[15]),
-        mean_success,
-        precision.mean(axis=0),
-        normalised.mean(axis=0),
-        per_sequence,
-    )
+def _inclusive_overlap(a: FloatArray, b: FloatArray) -> FloatArray:
+    """:func:`litetrack_ros.geometry.overlap` with pytracking's order of sums, for boxes with sizes.
+
+    Corners are last pixels there. That changes nothing but the last bit, which decides on which
+    side of the threshold 1 a box on itself lies.
+    """
+    low = np.maximum(a[:, :2], b[:, :2])
+    high = np.minimum(a[:, :2] + a[:, 2:] - 1.0, b[:, :2] + b[:, 2:] - 1.0)
+    common = np.maximum(high - low + 1.0, 0).prod(axis=1)
+    return np.asarray(common / (a[:, 2:].prod(axis=1) + b[:, 2:].prod(axis=1) - common))
+
+
+def _flags(sequence: ScoredSequence) -> npt.NDArray[np.bool_]:
+    if sequence.visible is None:
+        raise DatasetError(f"{sequence.name} has no occlusion and out-of-view flags")
+    if len(sequence.boxes_xywh) < len(sequence.truth_xywh):
+        raise DatasetError(
+            f"{sequence.name}: {len(sequence.boxes_xywh)} boxes for "
+            f"{len(sequence.truth_xywh)} frames"
+        )
+    return sequence.visible
 
 
 def _same_length(sequence: ScoredSequence) -> tuple[FloatArray, FloatArray]:
@@ -252,3 +279,46 @@ def _clipped(boxes: FloatArray, width: int, height: int) -> FloatArray:
     w = np.clip(boxes[:, 2], 0, width - x)
     h = np.clip(boxes[:, 3], 0, height - y)
     return np.stack([x, y, w, h], axis=1)
+
+
+_OVERLAP_COLUMNS = ("AO", "SR50", "SR75")
+_PRECISION_COLUMNS = ("AUC", "P_norm", "P", "OP50", "OP75")
+_PRECISION_CURVES = {
+    SUCCESS: _COARSE_OVERLAPS,
+    PRECISION: _ERRORS_PX,
+    NORMALISED: _RELATIVE_ERRORS,
+}
+
+CONVENTIONS: Mapping[str, Convention] = {
+    PLAIN: Convention(
+        "first frame and absent frames not scored",
+        _OVERLAP_COLUMNS,
+        {SUCCESS: _OVERLAPS},
+        _plain,
+    ),
+    "got10k": Convention(
+        "boxes clipped to the image, first frame and covered targets not scored, frames pooled",
+        _OVERLAP_COLUMNS,
+        {SUCCESS: _OVERLAPS},
+        _got10k,
+        pools_frames=True,
+    ),
+    "pytracking": Convention(
+        "first frame counted as right, absent targets as missed",
+        _PRECISION_COLUMNS,
+        _PRECISION_CURVES,
+        _pytracking,
+    ),
+    "lasot": Convention(
+        "first frame counted as right, absent and hidden targets as missed",
+        _PRECISION_COLUMNS,
+        _PRECISION_CURVES,
+        partial(_pytracking, flagged=True),
+    ),
+    "uav123": Convention(
+        "first frame counted as right, absent targets as precise",
+        _PRECISION_COLUMNS,
+        _PRECISION_CURVES,
+        partial(_pytracking, absent_is_near=True),
+    ),
+}

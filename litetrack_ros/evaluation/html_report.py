@@ -8,7 +8,7 @@ import numpy as np
 from litetrack_ros import __version__
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.evaluation.comparison import Comparison, paper_figures
-from litetrack_ros.evaluation.results import read_result
+from litetrack_ros.evaluation.results import read_run
 from litetrack_ros.images import to_bgr8
 from litetrack_ros.media.drawing import draw_box, tile
 from litetrack_ros.opencv import cv2
@@ -91,7 +91,7 @@ def _worst(comparison: Comparison, results: dict[str, Path], count: int) -> Sect
     pictures = []
     for k in [int(k) for k in np.argsort(values) if np.isfinite(values[k])][:count]:
         sequence = comparison.sequences[k]
-        strip = _strip(sequence, read_result(results[name], sequence.name))
+        strip = _strip(sequence, read_run(results[name], sequence.name).boxes_xywh)
         jpeg = cv2.imencode(".jpg", strip, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
         pictures.append(Picture(jpeg, f"{sequence.name}: {values[k]:.1f}"))
     about = "Green: ground truth, red: result."

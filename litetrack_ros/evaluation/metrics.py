@@ -1,19 +1,20 @@
-"""Overlap measures of the one-pass protocol: AO, SR50, SR75.
+"""Figures over frames and sequences: overlap, how well a score can be trusted, paired intervals.
 
-The names and definitions are GOT-10k's (paper Sec. IV-B): AO is the mean overlap of the scored
-frames, SR the share of them whose overlap exceeds a threshold. The first frame, which was given,
-and frames where the target is absent are not scored.
+AO, SR50 and SR75 bear GOT-10k's names (paper Sec. IV-B): AO is the mean overlap of the scored
+frames, SR the share of them whose overlap exceeds a threshold. Which frames are scored, and how
+boxes that leave the image count, is a matter of :mod:`litetrack_ros.evaluation.conventions`.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from litetrack_ros.geometry import FloatArray, overlap
+from litetrack_ros.errors import DatasetError
+from litetrack_ros.geometry import FloatArray
+
+FOUND_PRECISION = 0.9  # of the frames that score at least the found threshold
 
 
 @dataclass(frozen=True)
@@ -31,28 +32,8 @@ class OverlapScores:
     sr75: float
 
 
-def scored_overlaps(boxes_xywh: npt.ArrayLike, ground_truth_xywh: npt.ArrayLike) -> FloatArray:
-    """Overlaps of the frames that count.
-
-    Args:
-        boxes_xywh: what a tracker said, ``(T, 4)``, the init box first; NaN counts as a miss.
-        ground_truth_xywh: ``(T, 4)``, NaN where the target is absent.
-
-    Returns:
-        ``(F,)`` overlaps with F <= T - 1.
-
-    Raises:
-        ValueError: the two differ in length.
-    """
-    boxes, truth = np.asarray(boxes_xywh, np.float64), np.asarray(ground_truth_xywh, np.float64)
-    if boxes.shape != truth.shape:
-        raise ValueError(f"{len(boxes)} boxes cannot be scored against {len(truth)}")
-    overlaps = np.nan_to_num(overlap(boxes, truth)[1:], nan=0.0)
-    return np.asarray(overlaps[np.isfinite(truth[1:]).all(axis=1)], dtype=np.float64)
-
-
 def summarise(overlaps: FloatArray) -> OverlapScores:
-    """The measures over frames; NaN for no frames."""
+    """The measures over frames, ``(F,)``; NaN for no frames."""
     if overlaps.size == 0:
         return OverlapScores(np.nan, np.nan, np.nan)
     return OverlapScores(
@@ -60,9 +41,104 @@ def summarise(overlaps: FloatArray) -> OverlapScores:
     )
 
 
-def mean_over_sequences(scores: Sequence[OverlapScores]) -> OverlapScores:
-    """Every sequence counts once, however long; sequences without a scored frame are left out."""
-    rows = np.array([(s.ao, s.sr50, s.sr75) for s in scores if np.isfinite(s.ao)])
-    if rows.size == 0:
-        return OverlapScores(np.nan, np.nan, np.nan)
-    return OverlapScores(*(float(v) for v in rows.mean(axis=0)))
+class PairedDifference(NamedTuple):
+    """Mean difference of two trackers and its interval.
+
+    Attributes:
+        mean: of the first less the second.
+        low, high: of the 95 % interval.
+        share_above: part of the resamples in which the first is better, ties counting half.
+    """
+
+    mean: float
+    low: float
+    high: float
+    share_above: float
+
+
+def paired_bootstrap(
+    first: npt.ArrayLike, second: npt.ArrayLike, resamples: int = 10_000, seed: int = 0
+) -> PairedDifference:
+    """Resample sequences, both trackers together.
+
+    Args:
+        first, second: a figure a sequence each, in the same order, ``(S,)``; sequences without a
+            figure of both are left out.
+        resamples: how often.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: the two differ in length.
+        DatasetError: no sequence has a figure of both.
+    """
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if a.shape != b.shape or a.ndim != 1:
+        raise ValueError(f"{a.size} figures cannot be paired with {b.size}")
+    difference = a - b
+    difference = difference[np.isfinite(difference)]
+    if not difference.size:
+        raise DatasetError("no sequence has a figure of both trackers that could be paired")
+    rng = np.random.default_rng(seed)
+    means = np.empty(resamples)
+    for k in range(resamples):
+        means[k] = difference[rng.integers(0, difference.size, difference.size)].mean()
+    low, high = np.quantile(means, [0.025, 0.975])
+    above = (means > 0).mean() + 0.5 * (means == 0).mean()
+    return PairedDifference(float(difference.mean()), float(low), float(high), float(above))
+
+
+def roc_area(positives: npt.ArrayLike, negatives: npt.ArrayLike) -> float:
+    """Chance that a positive scores above a negative, ties counting half.
+
+    Args:
+        positives, negatives: scores, ``(N,)`` and ``(M,)``.
+
+    Returns:
+        The area under the ROC curve, [0, 1]; NaN where a class is empty.
+    """
+    wanted, others = np.asarray(positives), np.sort(np.asarray(negatives))
+    if not wanted.size or not others.size:
+        return float("nan")
+    below = np.searchsorted(others, wanted, "left") + np.searchsorted(others, wanted, "right")
+    return float(0.5 * below.sum() / (wanted.size * others.size))
+
+
+class ScoreReport(NamedTuple):
+    """How well a tracker's score tells right frames from the rest.
+
+    Attributes:
+        roc_area: pooled over all frames.
+        right, wrong: how many frames of each class there were.
+        lost_threshold: the score that parts the classes best (largest Youden index).
+        found_threshold: the lowest score from which on nine of ten frames are right.
+    """
+
+    roc_area: float
+    right: int
+    wrong: int
+    lost_threshold: float
+    found_threshold: float
+
+
+def score_report(scores: FloatArray, right: npt.NDArray[np.bool_]) -> ScoreReport:
+    """Area and thresholds of scores; they are 0 where a class is empty.
+
+    Args:
+        scores: of frames, ``(F,)``; NaN counts as 0.
+        right: whether each frame's box was right, ``(F,)``.
+    """
+    count, others = int(right.sum()), int((~right).sum())
+    if not count or not others:
+        return ScoreReport(0.0, count, others, 0.0, 0.0)
+    scores = np.nan_to_num(scores, nan=0.0)
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order], right[order]
+    true_rate, false_rate = np.cumsum(hits) / count, np.cumsum(~hits) / others
+    last = np.append(ranked[1:] != ranked[:-1], True)  # ties are taken together
+    true_rate, false_rate, ranked = true_rate[last], false_rate[last], ranked[last]
+    lost = float(ranked[np.argmax(true_rate - false_rate)])
+    precision = true_rate * count / (true_rate * count + false_rate * others)
+    precise = ranked[precision >= FOUND_PRECISION]
+    found = float(precise[-1]) if precise.size else float(ranked[0])
+    area = roc_area(scores[right], scores[~right])
+    return ScoreReport(area, count, others, lost, max(lost, found))

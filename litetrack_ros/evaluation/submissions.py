@@ -1,7 +1,5 @@
 """Archives for the servers that keep the ground truth to themselves, and for GOT-10k's toolkit."""
 
-from __future__ import annotations
-
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +8,7 @@ import numpy as np
 
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.errors import DatasetError
-from litetrack_ros.evaluation.results import read_result, read_times
+from litetrack_ros.evaluation.results import read_run
 from litetrack_ros.files import replacing
 from litetrack_ros.geometry import FloatArray
 
@@ -64,13 +62,14 @@ def write_submission(
         raise DatasetError(f"no server takes '{benchmark}': choose from {', '.join(PACKED)}")
     files: dict[str, str] = {}
     for sequence in sequences:
-        boxes, times = read_result(results, sequence.name), read_times(results, sequence.name)
+        run = read_run(results, sequence.name)
+        boxes, times = run.boxes_xywh, run.call_s
         if len(boxes) != len(sequence) or not np.isfinite(boxes).all():
             raise DatasetError(
                 f"the result of {sequence.name} in {results} has {len(boxes)} boxes for "
                 f"{len(sequence)} frames, or one that is not finite: run it again"
             )
-        times = np.zeros(len(boxes)) if times is None else times
+        times = times if times.size else np.zeros(len(boxes))
         if len(times) != len(boxes):
             raise DatasetError(
                 f"{results} has {len(times)} times for the {len(boxes)} boxes of {sequence.name}"

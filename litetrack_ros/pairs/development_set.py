@@ -1,7 +1,8 @@
 """The sequences that models are chosen on: made ones, and real clips kept out of training.
 
-In a made one an object moves through a scene, frame by frame. Unlike pairs these are tracked in closed loop, so that drift, growth and lost targets show. Each is a
-function of a seed and an index; the index also picks what happens in it.
+In a made one an object moves through a scene, frame by frame. Unlike pairs these are tracked in
+closed loop, so that drift, growth and lost targets show. Each is a function of a seed and an index;
+the index also picks what happens in it.
 """
 
 import math

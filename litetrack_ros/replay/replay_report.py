@@ -33,8 +33,8 @@ from litetrack_ros.replay.figures import (
     stage_figure_names,
     summarise_durations,
 )
-from litetrack_ros.replay.page import page
 from litetrack_ros.replay.playlist import Inputs, Playlist
+from litetrack_ros.replay.replay_page import page
 from litetrack_ros.replay.request import ReplayRequest
 from litetrack_ros.report.page import Picture
 from litetrack_ros.report.tables import format_table, write_json

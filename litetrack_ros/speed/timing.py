@@ -18,7 +18,7 @@ from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice, TrackerConfig, variant
 from litetrack_ros.crop import CropRegion, extract_crop
 from litetrack_ros.errors import BackendError
-from litetrack_ros.evaluation.opencv_trackers import OpenCvSequenceTracker
+from litetrack_ros.evaluation.trackers import OpenCvTracker
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image, to_rgb8
 from litetrack_ros.media.scene import DrawnScene
@@ -129,7 +129,7 @@ def measure_opencv(name: str, image: Uint8Image, box: FloatArray) -> Subject:
         BackendError: this OpenCV lacks it, or it has no network file.
     """
     start = time.perf_counter()
-    tracker = OpenCvSequenceTracker(name)
+    tracker = OpenCvTracker(name)
     tracker.init(image, box)
     subject = Subject((f"OpenCV {name}", "opencv", "cpu", "-"))
     subject.load_s = time.perf_counter() - start

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
@@ -13,6 +15,8 @@ from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice
 if TYPE_CHECKING:
     from litetrack_ros.backends.base import BackendInfo
     from litetrack_ros.geometry import FloatArray
+    from litetrack_ros.images import Image
+    from litetrack_ros.media.sources import Source
 
 Request = TypeVar("Request")
 
@@ -120,6 +124,28 @@ def init_box(src: str, given_xywh: tuple[float, ...] | None) -> FloatArray | Non
     if (Path(src) / GROUND_TRUTH).is_file():
         return read_sequence(Path(src)).boxes_xywh[0]
     return None
+
+
+def images_and_box(
+    source: Source, init_box_xywh: FloatArray | None
+) -> tuple[Iterator[Image], FloatArray]:
+    """A source's images, and the target's box in the first, dragged on the display if not known.
+
+    Args:
+        source: what is tracked.
+        init_box_xywh: of :func:`init_box`, px, ``(4,)``.
+
+    Raises:
+        MediaError: the first image cannot be read.
+        BoxError: there is no display to draw a box on, or none was drawn.
+    """
+    images = (frame.image for frame in source)
+    if init_box_xywh is not None:
+        return images, init_box_xywh
+    from litetrack_ros.media.windows import ask_for_box
+
+    first = next(images)
+    return itertools.chain([first], images), ask_for_box(first)
 
 
 class Progress:

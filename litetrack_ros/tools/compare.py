@@ -1,11 +1,14 @@
 """``litetrack compare``: score result files of one or more trackers on a benchmark."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from litetrack_ros.datasets.benchmarks import BENCHMARKS, read_benchmark
+from litetrack_ros.evaluation.comparison import compare_results, paper_figures
+from litetrack_ros.evaluation.conventions import CONVENTIONS
+from litetrack_ros.evaluation.html_report import html_report
+from litetrack_ros.files import write_text
 from litetrack_ros.report.tables import figures_table, write_json
 from litetrack_ros.tools.arguments import add_json_argument
 
@@ -17,14 +20,13 @@ class Request:
     benchmark: str
     dir: Path
     results: tuple[str, ...]
+    convention: str | None
     html: Path | None
     json: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    from litetrack_ros.datasets.benchmarks import BENCHMARKS
-
     parser.add_argument("benchmark", choices=list(BENCHMARKS), help="which benchmark")
     parser.add_argument("dir", type=Path, metavar="DIR", help="the benchmark's folder")
     parser.add_argument(
@@ -33,21 +35,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="[NAME=]DIR",
         help="a tracker's result files, x y w h a line; the first is compared with the others",
     )
+    parser.add_argument(
+        "--convention", choices=list(CONVENTIONS), help="how to score (the benchmark's own)"
+    )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report with plots")
     add_json_argument(parser)
 
 
 def run(request: Request) -> int:
     """Score, print the table, write what was asked for."""
-    from litetrack_ros.datasets.benchmarks import read_benchmark
-    from litetrack_ros.evaluation.comparison import compare, paper_figures
-    from litetrack_ros.evaluation.html_report import html_report
-    from litetrack_ros.files import write_text
-
     trackers = dict(_named(text) for text in request.results)
-    comparison = compare(
-        request.benchmark, read_benchmark(request.benchmark, request.dir), trackers
-    )
+    sequences = read_benchmark(request.benchmark, request.dir)
+    comparison = compare_results(request.benchmark, sequences, trackers, request.convention)
+    about = CONVENTIONS[comparison.convention].about
+    print(f"per cent, convention {comparison.convention}: {about}")
     print(figures_table(comparison.benchmark, comparison.columns, comparison.figures))
     for first, other, difference in comparison.differences():
         print(

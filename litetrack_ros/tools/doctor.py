@@ -1,7 +1,5 @@
 """``litetrack doctor``: is everything there, does it work, and what to do about what does not."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import platform
@@ -12,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from litetrack_ros import __version__
+from litetrack_ros.config import DEFAULT_MODEL, ModelChoice
+from litetrack_ros.dependencies import require
 from litetrack_ros.errors import LiteTrackError
 from litetrack_ros.report.tables import write_json
 from litetrack_ros.tools.arguments import add_json_argument
@@ -52,8 +52,6 @@ class Request:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the verb's parser."""
-    from litetrack_ros.config import DEFAULT_MODEL
-
     parser.add_argument("--model", default=DEFAULT_MODEL, help="to test with (%(default)s)")
     parser.add_argument("--device", default="cpu", help="to test on (%(default)s)")
     add_json_argument(parser)
@@ -84,8 +82,6 @@ def run(request: Request) -> int:
 
 def check_packages() -> Iterator[Finding]:
     """Versions, and whether a GPU can be used by those that would."""
-    from litetrack_ros.dependencies import require
-
     for name, needed in (
         ("numpy", True),
         ("cv2", True),
@@ -182,9 +178,10 @@ def check_tracking(model: str, device: str) -> Iterator[Finding]:
     import numpy as np
 
     from litetrack_ros.backends.registry import open_backend
-    from litetrack_ros.config import ModelChoice
     from litetrack_ros.geometry import overlap
     from litetrack_ros.media.scene import DrawnScene
+    from litetrack_ros.tracker.following import follow
+    from litetrack_ros.tracker.state import State
     from litetrack_ros.tracker.tracker import Tracker
 
     boxes = {}
@@ -194,21 +191,18 @@ def check_tracking(model: str, device: str) -> Iterator[Finding]:
         except LiteTrackError as error:
             yield Finding(name, NOTE, str(error))
             continue
-        tracker, found, overlaps, times = Tracker(backend), [], [], []
-        for index, (frame, truth) in enumerate(DrawnScene(frames=_SELF_TEST_FRAMES)):
-            result = tracker.init(frame, truth) if index == 0 else tracker.update(frame)
-            if result is None:  # the target was given up
-                break
-            found.append(result.box_xywh)
-            overlaps.append(float(overlap(result.box_xywh, truth)))
-            times.append(result.timing.total_ms)
-        mean = float(np.mean(overlaps[1:])) if len(found) == _SELF_TEST_FRAMES else 0.0
+        frames, truth = zip(*DrawnScene(frames=_SELF_TEST_FRAMES), strict=True)
+        results = [step.result for step in follow(Tracker(backend), frames, truth[0])]
+        found = np.stack([result.box_xywh for result in results])
+        gave_up = any(result.state is State.IDLE for result in results)
+        mean = 0.0 if gave_up else float(overlap(found, np.stack(truth))[1:].mean())
+        median_ms = np.median([result.timing.total_ms for result in results[1:]])
         text = (
-            f"provider {backend.info.provider}, {np.median(times[1:]):.1f} ms a frame, "
+            f"provider {backend.info.provider}, {median_ms:.1f} ms a frame, "
             f"overlap with the drawn target {mean:.2f}"
         )
         if mean >= _MIN_OVERLAP:
-            boxes[name] = np.stack(found)
+            boxes[name] = found
             yield Finding(name, OK, text)
         else:
             yield Finding(name, FAULT, f"{text}: get the model again, then report this")
@@ -228,8 +222,6 @@ _RUNTIME = {"onnx": "onnxruntime", "torch": "torch"}
 
 def check_ros() -> Iterator[Finding]:
     """ROS, our messages, and the settings on which images get lost."""
-    from litetrack_ros.dependencies import require
-
     try:
         require("rclpy")
     except LiteTrackError as error:
@@ -301,8 +293,6 @@ def _check_kernel(reach: str) -> Iterator[Finding]:
 
 
 def _has(name: str) -> bool:
-    from litetrack_ros.dependencies import require
-
     try:
         require(name)
     except LiteTrackError:

@@ -1,23 +1,21 @@
 """``litetrack draw``: saved boxes of several trackers on their video (paper Fig. 7)."""
 
-from __future__ import annotations
-
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from litetrack_ros.datasets.sequences import GROUND_TRUTH, read_boxes
 from litetrack_ros.errors import DatasetError, MediaError
+from litetrack_ros.geometry import FloatArray
+from litetrack_ros.images import Uint8Image, to_bgr8
+from litetrack_ros.media import drawing
+from litetrack_ros.media.sources import open_source
+from litetrack_ros.media.writers import writing_video
 from litetrack_ros.tools.arguments import Progress
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from litetrack_ros.geometry import FloatArray
-    from litetrack_ros.images import Uint8Image
-    from litetrack_ros.media.drawing import Color
 
 _GROUND_TRUTH_NAME = "ground truth"
 _COLUMNS = 3  # panels in a row
@@ -27,7 +25,7 @@ class Track(NamedTuple):
     """One tracker's boxes, in the colour they are drawn in."""
 
     name: str
-    color: Color
+    color: drawing.Color
     boxes_xywh: FloatArray
 
 
@@ -52,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="NAME=FILE",
-        help="x,y,w,h files of `track --save-txt` or `evaluate --save-dir`, with names to show",
+        help="x,y,w,h files of `track --save-txt` or `evaluate --out`, with names to show",
     )
     parser.add_argument(
         "--groundtruth",
@@ -71,10 +69,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Draw every frame that has boxes."""
-    from litetrack_ros.images import to_bgr8
-    from litetrack_ros.media.sources import open_source
-    from litetrack_ros.media.writers import writing_video
-
     tracks, truth = read_tracks(request)
     count = len(tracks[0].boxes_xywh)
     with (
@@ -104,20 +98,17 @@ def read_tracks(request: Request) -> tuple[list[Track], list[Track]]:
     Raises:
         DatasetError: a file that cannot be read, or files of different lengths.
     """
-    from litetrack_ros.datasets.sequences import GROUND_TRUTH, read_boxes
-    from litetrack_ros.media.drawing import GROUND_TRUTH_COLOR, TRACKER_COLORS
-
     tracks = []
     for number, argument in enumerate(request.boxes):
         name, separator, path = argument.partition("=")
         if not separator or not name or not path:
             raise DatasetError(f"--boxes takes NAME=FILE, not '{argument}'")
-        color = TRACKER_COLORS[number % len(TRACKER_COLORS)]
+        color = drawing.TRACKER_COLORS[number % len(drawing.TRACKER_COLORS)]
         tracks.append(Track(name, color, read_boxes(Path(path))))
     truth = []
     if request.groundtruth is not None:
         file = Path(request.groundtruth or Path(request.src) / GROUND_TRUTH)
-        truth.append(Track(_GROUND_TRUTH_NAME, GROUND_TRUTH_COLOR, read_boxes(file)))
+        truth.append(Track(_GROUND_TRUTH_NAME, drawing.GROUND_TRUTH_COLOR, read_boxes(file)))
     lengths = {track.name: len(track.boxes_xywh) for track in [*tracks, *truth]}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
@@ -127,12 +118,10 @@ def read_tracks(request: Request) -> tuple[list[Track], list[Track]]:
 
 def draw_together(image_bgr: Uint8Image, tracks: Sequence[Track], index: int) -> Uint8Image:
     """A copy of a frame with all boxes and a legend on it."""
-    from litetrack_ros.media.drawing import LegendEntry, draw_box, draw_legend
-
     drawn = np.array(image_bgr)
     for track in tracks:
-        draw_box(drawn, track.boxes_xywh[index], track.color)
-    draw_legend(drawn, [LegendEntry(track.name, track.color) for track in tracks])
+        drawing.draw_box(drawn, track.boxes_xywh[index], track.color)
+    drawing.draw_legend(drawn, [drawing.LegendEntry(track.name, track.color) for track in tracks])
     return drawn
 
 
@@ -140,7 +129,5 @@ def draw_beside(
     image_bgr: Uint8Image, tracks: Sequence[Track], truth: Sequence[Track], index: int
 ) -> Uint8Image:
     """A panel a tracker, each with the ground truth."""
-    from litetrack_ros.media.drawing import tile
-
     panels = [draw_together(image_bgr, [*truth, track], index) for track in tracks]
-    return tile(panels, _COLUMNS)
+    return drawing.tile(panels, _COLUMNS)

@@ -1,26 +1,30 @@
-"""``litetrack evaluate``: the one-pass protocol over annotated sequences."""
-
-from __future__ import annotations
+"""``litetrack evaluate``: the one-pass protocol over one's own sequences or a benchmark's."""
 
 import argparse
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
-from litetrack_ros.report.tables import format_table, write_json
-from litetrack_ros.tools.arguments import (
-    Progress,
-    add_json_argument,
-    add_model_arguments,
-    describe_backend,
+from litetrack_ros.datasets.benchmarks import BENCHMARKS, read_benchmark
+from litetrack_ros.datasets.sequences import AnnotatedSequence, find_sequences
+from litetrack_ros.errors import ConfigError
+from litetrack_ros.evaluation.comparison import compare, score_perturbed, scoring_of
+from litetrack_ros.evaluation.conventions import CONVENTIONS, PLAIN
+from litetrack_ros.evaluation.results import SequenceRun, claim_folder
+from litetrack_ros.evaluation.runner import (
+    PERTURBATION,
+    Executor,
+    InPlace,
+    ProcessPool,
+    plan,
+    run_all,
 )
-
-if TYPE_CHECKING:
-    from litetrack_ros.evaluation.runner import TrackerFactory
-
-LITETRACK = "litetrack"
+from litetrack_ros.evaluation.trackers import LITETRACK, OpenedTracker, TrackerChoice
+from litetrack_ros.opencv import cv2
+from litetrack_ros.report.tables import format_table, write_json
+from litetrack_ros.tools import arguments
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,12 @@ class Request:
 
     model: ModelChoice
     dirs: tuple[Path, ...]
+    benchmark: str | None
+    convention: str | None
     tracker: str
-    save_dir: Path | None
+    devices: tuple[str, ...] | None
+    jobs: int
+    out: Path | None
     perturbed: int
     json: Path | None
 
@@ -45,14 +53,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a sequence (frames and groundtruth.txt), or a folder of sequences",
     )
     parser.add_argument(
+        "--benchmark", choices=list(BENCHMARKS), help="read DIR as this benchmark is published"
+    )
+    parser.add_argument(
+        "--convention",
+        choices=list(CONVENTIONS),
+        help=f"how to score ({PLAIN}, or the benchmark's own)",
+    )
+    parser.add_argument(
         "--tracker",
         default=LITETRACK,
         metavar="NAME",
         help="%(default)s (the default), or one of OpenCV's: csrt, kcf, mil, medianflow, mosse ...",
     )
-    add_model_arguments(parser)
+    arguments.add_model_arguments(parser)
+    parser.add_argument("--jobs", type=int, default=1, help="processes (%(default)s)")
     parser.add_argument(
-        "--save-dir", type=Path, metavar="DIR", help="write the boxes to DIR/SEQUENCE.txt"
+        "--devices", nargs="+", metavar="DEVICE", help="processes take them in turn, over --device"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write the results there; those that are complete are not run again",
     )
     parser.add_argument(
         "--perturbed",
@@ -61,65 +84,93 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="run N more times from first boxes that are up to 5 %% off",
     )
-    add_json_argument(parser)
+    arguments.add_json_argument(parser)
 
 
 def run(request: Request) -> int:
     """Run the protocol, print the table, save what was asked for."""
-    from litetrack_ros.datasets.sequences import find_sequences, format_boxes
-    from litetrack_ros.errors import ConfigError
-    from litetrack_ros.evaluation import perturbation
-    from litetrack_ros.evaluation.report import HEADER, Report
-    from litetrack_ros.evaluation.runner import run_sequence
-    from litetrack_ros.files import make_folder, write_text
-
-    if request.perturbed < 0:
-        raise ConfigError(f"--perturbed is {request.perturbed}, but must be at least 0")
-    sequences = find_sequences(request.dirs)
-    make_tracker, about = _open_tracker(request)
-    if request.save_dir is not None:
-        make_folder(request.save_dir)
-    runs, perturbed_runs = [], []
-    frames = sum(len(s) for s in sequences) * (1 + request.perturbed)
-    with Progress(frames, "evaluate") as progress:
-        for sequence in sequences:
-            done = run_sequence(sequence, make_tracker, progress.step)
-            runs.append(done)
-            if request.save_dir is not None:
-                text = format_boxes(done.boxes_xywh)
-                write_text(request.save_dir / f"{sequence.name}.txt", text)
-            first_box = sequence.boxes_xywh[0]
-            boxes = [perturbation.perturb_box(first_box, seed) for seed in range(request.perturbed)]
-            perturbed_runs.append(
-                [run_sequence(sequence, make_tracker, progress.step, box) for box in boxes]
-            )
-    report = Report(runs)
-    print(format_table(HEADER, report.table()))
-    figures = {**about, **report.figures()}
-    if request.perturbed:
-        perturbed = perturbation.PerturbedRuns(perturbed_runs)
-        print(f"\nfrom {request.perturbed} first boxes, up to {perturbation.AMOUNT:.0%} off:")
-        print(format_table(perturbation.HEADER, perturbed.table()))
-        figures["perturbed"] = perturbed.figures()
-    write_json(request.json, figures)
+    for name, value, least in (("perturbed", request.perturbed, 0), ("jobs", request.jobs, 1)):
+        if value < least:
+            raise ConfigError(f"--{name} is {value}, but must be at least {least}")
+    sequences = _sequences(request)
+    convention = _convention(request)
+    devices = request.devices or (request.model.device,)
+    choice = TrackerChoice(request.tracker, dataclasses.replace(request.model, device=devices[0]))
+    opened = choice.open()
+    about = _about(choice, opened)
+    planned = plan(sequences, request.out, request.perturbed)
+    if request.out is not None:
+        claim_folder(request.out, _identity(about))
+        left = {one.sequence.name for one in planned if one.finished() is None}
+        print(f"{len(sequences) - len(left)} of {len(sequences)} sequences are done", flush=True)
+    unfinished = sum(len(one.sequence) for one in planned if one.finished() is None)
+    with arguments.Progress(unfinished, request.benchmark or "evaluate") as progress:
+        executor: Executor = InPlace(opened.make, progress.step)
+        if request.jobs > 1:
+            executor = ProcessPool(choice.open_on, devices, request.jobs, progress.step)
+        runs = run_all(planned, executor)
+    if request.out is not None:
+        print(f"results: {request.out}")
+    if convention:
+        _report(request, sequences, convention, runs, about)
     return 0
 
 
-def _open_tracker(request: Request) -> tuple[TrackerFactory, dict[str, Any]]:
-    """What makes a tracker for each sequence, and what the report says of it."""
-    if request.tracker == LITETRACK:
-        import dataclasses
+def _sequences(request: Request) -> list[AnnotatedSequence]:
+    if request.benchmark is None:
+        return find_sequences(request.dirs)
+    if len(request.dirs) > 1:
+        raise ConfigError(f"--benchmark takes one DIR, not {len(request.dirs)}")
+    return list(read_benchmark(request.benchmark, request.dirs[0]))
 
-        from litetrack_ros.evaluation.runner import LiteTrackSequenceTracker
 
-        backend = open_backend(request.model)
-        print(f"tracker: {describe_backend(backend.info)}", flush=True)
-        about = {"tracker": LITETRACK, "backend": dataclasses.asdict(backend.info)}
-        return (lambda: LiteTrackSequenceTracker(backend)), about
-    from litetrack_ros.evaluation.opencv_trackers import OpenCvSequenceTracker
-    from litetrack_ros.opencv import cv2
+def _convention(request: Request) -> str:
+    """What scores the results; empty where only a server can, and they are to be kept for it."""
+    if request.benchmark is None:
+        return request.convention or PLAIN
+    if not BENCHMARKS[request.benchmark].convention and request.out is not None:
+        return ""
+    return request.convention or scoring_of(request.benchmark)
 
-    OpenCvSequenceTracker(request.tracker)  # an unknown name ends here, before the first frame
-    print(f"tracker: {request.tracker} of OpenCV {cv2.__version__}", flush=True)
-    about = {"tracker": request.tracker, "opencv_version": cv2.__version__}
-    return (lambda: OpenCvSequenceTracker(request.tracker)), about
+
+def _about(choice: TrackerChoice, opened: OpenedTracker) -> dict[str, Any]:
+    """What the report says of the tracker, printed too."""
+    if opened.info is not None:
+        print(f"tracker: {arguments.describe_backend(opened.info)}", flush=True)
+        return {"tracker": choice.name, "backend": dataclasses.asdict(opened.info)}
+    print(f"tracker: {choice.name} of OpenCV {cv2.__version__}", flush=True)
+    return {"tracker": choice.name, "opencv_version": cv2.__version__}
+
+
+def _identity(about: dict[str, Any]) -> dict[str, str]:
+    """What makes the tracker's boxes its own: not where it runs."""
+    network = about.get("backend", {})
+    kept = {key: network[key] for key in ("model_name", "model_sha256", "precision") if network}
+    return {**{key: value for key, value in about.items() if key != "backend"}, **kept}
+
+
+def _report(
+    request: Request,
+    sequences: list[AnnotatedSequence],
+    convention: str,
+    runs: list[SequenceRun],
+    about: dict[str, Any],
+) -> None:
+    """Print the tables and write the figures of true and perturbed first boxes."""
+    of_each = 1 + request.perturbed
+    true_runs = {request.tracker: runs[::of_each]}
+    title = request.benchmark or "folder"
+    found = compare(title, convention, sequences, true_runs)
+    print(f"convention {convention}: {CONVENTIONS[convention].about}")
+    print(format_table(*found.sequence_table(request.tracker)))
+    figures = {**about, **found.sequence_figures(request.tracker)}
+    if request.perturbed:
+        groups = {
+            sequence.name: runs[k * of_each + 1 : (k + 1) * of_each]
+            for k, sequence in enumerate(sequences)
+        }
+        perturbed = score_perturbed(convention, sequences, groups)
+        print(f"\nfrom {request.perturbed} first boxes, up to {PERTURBATION:.0%} off:")
+        print(format_table(*perturbed.table()))
+        figures["perturbed"] = perturbed.figures()
+    write_json(request.json, figures)

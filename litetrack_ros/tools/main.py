@@ -26,12 +26,11 @@ VERBS: dict[str, dict[str, str]] = {
     "": {
         "demo": "track a moving scene with the node on real ROS 2; writes a video and a table",
         "track": "follow a target through a video, a folder of images or a camera",
-        "evaluate": "track annotated sequences once each and score the overlap (AO, SR50, SR75)",
+        "evaluate": "track one's own sequences or a benchmark's once each, and score the boxes",
         "compare": "score raw result files of trackers on a benchmark, with plots and a report",
         "draw": "draw the saved boxes of one or several trackers on the video",
         "submit": "pack result files for GOT-10k's or TrackingNet's server, or GOT-10k's toolkit",
         "vot": "answer the VOT toolkit over TraX (the toolkit starts this command)",
-        "ope": "track a benchmark's sequences, in parallel; finished ones are not run again",
         "train": "train a model by a recipe",
         "doctor": "check the installation, and say what to do about each fault",
     },

@@ -1,11 +1,12 @@
 """``litetrack submit``: pack results for a benchmark's server."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from litetrack_ros.datasets.benchmarks import read_benchmark
+from litetrack_ros.evaluation.comparison import paper_figures
+from litetrack_ros.evaluation.submissions import PACKED, write_submission
 from litetrack_ros.report.tables import figures_table
 
 
@@ -21,20 +22,16 @@ class Request:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    from litetrack_ros.evaluation.submissions import PACKED
-
     parser.add_argument("benchmark", choices=list(PACKED), help="which benchmark")
     parser.add_argument("dir", type=Path, metavar="DIR", help="the benchmark's folder")
-    parser.add_argument("results", type=Path, metavar="RESULTS", help="what litetrack ope wrote")
+    parser.add_argument(
+        "results", type=Path, metavar="RESULTS", help="what litetrack evaluate --out wrote"
+    )
     parser.add_argument("archive", type=Path, metavar="ZIP", help="the archive to write")
 
 
 def run(request: Request) -> int:
     """Pack, and print the paper's figures; a missing result is an error."""
-    from litetrack_ros.datasets.benchmarks import read_benchmark
-    from litetrack_ros.evaluation.comparison import paper_figures
-    from litetrack_ros.evaluation.submissions import write_submission
-
     sequences = read_benchmark(request.benchmark, request.dir)
     count = write_submission(request.benchmark, sequences, request.results, request.archive)
     print(f"{request.archive}: {count} sequences")

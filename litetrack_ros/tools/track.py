@@ -1,31 +1,28 @@
 """``litetrack track``: follow one target through a video, a folder of images or a camera."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from litetrack_ros.backends.base import Backend
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
-from litetrack_ros.tools.arguments import (
-    Progress,
-    add_init_box_argument,
-    add_model_arguments,
-    describe_backend,
-    init_box,
-)
-
-if TYPE_CHECKING:
-    from litetrack_ros.backends.base import Backend
-    from litetrack_ros.geometry import FloatArray
-    from litetrack_ros.images import Image, Uint8Image
-    from litetrack_ros.media.sources import Source
-    from litetrack_ros.tracker.tracker import TrackResult
+from litetrack_ros.datasets.sequences import format_boxes
+from litetrack_ros.files import replacing, write_text
+from litetrack_ros.geometry import FloatArray
+from litetrack_ros.images import Image, Uint8Image, to_bgr8
+from litetrack_ros.media import drawing, windows
+from litetrack_ros.media.sources import Source, open_source
+from litetrack_ros.media.writers import writing_video
+from litetrack_ros.tools import arguments
+from litetrack_ros.tracker.following import follow
+from litetrack_ros.tracker.state import State
+from litetrack_ros.tracker.tracker import Tracker, TrackResult
 
 
 @dataclass(frozen=True)
@@ -45,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "src", metavar="SRC", help="a video file, a folder of images, or a camera index"
     )
-    add_model_arguments(parser)
-    add_init_box_argument(parser)
+    arguments.add_model_arguments(parser)
+    arguments.add_init_box_argument(parser)
     parser.add_argument("--show", action="store_true", help="show the frames; q or Esc stops")
     parser.add_argument("--save", type=Path, metavar="OUT.mp4", help="write the frames with boxes")
     parser.add_argument(
@@ -56,97 +53,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Track, and write the outputs when all went well."""
-    from litetrack_ros.media.sources import open_source
-
     with open_source(request.src) as source:
         if request.show:
-            from litetrack_ros.media.windows import check_display
-
-            check_display()
+            windows.check_display()
         backend = open_backend(request.model)
-        print(f"model: {describe_backend(backend.info)}", flush=True)
+        print(f"model: {arguments.describe_backend(backend.info)}", flush=True)
         with contextlib.ExitStack() as stack:
-            session = Session(source, backend, Outputs(request, source, stack))
-            session.run(init_box(request.src, request.init_box))
-            print(session.summary())
+            shown = TrackWriter(request, source, stack)
+            box = arguments.init_box(request.src, request.init_box)
+            print(summary(track_source(source, backend, shown, box)))
     return 0
 
 
-class Session:
-    """One target followed through a source from its first frame.
-
-    Args:
-        source: the images.
-        backend: runs the network.
-        outputs: what to do with every frame.
-    """
-
-    def __init__(self, source: Source, backend: Backend, outputs: Outputs) -> None:
-        from litetrack_ros.tracker.tracker import Tracker
-
-        self._source = source
-        self._outputs = outputs
-        self._tracker = Tracker(backend)
-        self._results: list[TrackResult] = []  # of updates
-
-    def run(self, init_box_xywh: FloatArray | None) -> None:
-        """Track to the end of the source, or until the user stops it.
-
-        Ctrl-C ends a live source as its end would, and interrupts a recorded one.
-
-        Args:
-            init_box_xywh: the target in the first frame; None asks for it on the display.
-
-        Raises:
-            BoxError: no track can start from the box.
-            MediaError: the source cannot be read to its end, or an output cannot be written.
-        """
-        frames = iter(self._source)
-        first = next(frames)
-        if init_box_xywh is None:
-            from litetrack_ros.media.windows import ask_for_box
-
-            init_box_xywh = ask_for_box(first.image)
-        result = self._tracker.init(first.image, init_box_xywh)
-        with Progress(self._source.frame_count, self._source.name) as progress:
-            try:
-                going_on = self._outputs.add(first.image, result)
-                progress.step()
-                while going_on and (frame := next(frames, None)) is not None:
-                    result = self._tracker.update(frame.image) or result
-                    self._results.append(result)
-                    going_on = self._outputs.add(frame.image, result)
-                    progress.step()
-            except KeyboardInterrupt:
-                if not self._source.is_live:
-                    raise
-        self._outputs.finish()
-
-    def summary(self) -> str:
-        """Frames, rate and the mean times of the stages, in one line."""
-        frames = f"{len(self._results) + 1} frames"
-        if not self._results:
-            return frames
-        crop, model, decode, total = np.mean(
-            [
-                (r.timing.crop_ms, r.timing.model_ms, r.timing.decode_ms, r.timing.total_ms)
-                for r in self._results
-            ],
-            axis=0,
-        )
-        return (
-            f"{frames}, tracking at {1e3 / total:.1f} fps without reading and writing: "
-            f"{total:.2f} ms a frame (crop {crop:.2f}, model {model:.2f}, decode {decode:.2f})"
-        )
-
-
-class Outputs:
+class TrackWriter:
     """Where boxes and drawn frames go; the files appear when the stack closes without error."""
 
     def __init__(self, request: Request, source: Source, stack: contextlib.ExitStack) -> None:
-        from litetrack_ros.files import replacing
-        from litetrack_ros.media.writers import writing_video
-
         self._title = source.name
         self._show = request.show
         self._boxes: list[FloatArray] = []
@@ -157,9 +79,7 @@ class Outputs:
         if request.save_txt is not None:
             self._text = stack.enter_context(replacing(request.save_txt))
         if request.show:
-            from litetrack_ros.media.windows import close_windows
-
-            stack.callback(close_windows)
+            stack.callback(windows.close_windows)
 
     def add(self, image: Image, result: TrackResult) -> bool:
         """Take a frame; False when the user wants to stop."""
@@ -169,29 +89,73 @@ class Outputs:
         drawn = draw_result(image, result)
         if self._video is not None:
             self._video.write(drawn)
-        if self._show:
-            from litetrack_ros.media.windows import show
-
-            return show(self._title, drawn)
-        return True
+        return windows.show(self._title, drawn) if self._show else True
 
     def finish(self) -> None:
         """Fill the text file."""
         if self._text is not None:
-            from litetrack_ros.datasets.sequences import format_boxes
-            from litetrack_ros.files import write_text
-
             write_text(self._text, format_boxes(np.stack(self._boxes)))
+
+
+def track_source(
+    source: Source, backend: Backend, writer: TrackWriter, init_box_xywh: FloatArray | None
+) -> list[TrackResult]:
+    """Follow a target to the end of a source, or until the user stops it.
+
+    Ctrl-C ends a live source as its end would, and interrupts a recorded one.
+
+    Args:
+        source: the images.
+        backend: runs the network.
+        writer: takes every frame.
+        init_box_xywh: the target in the first frame; None asks for it on the display.
+
+    Returns:
+        The result of every frame.
+
+    Raises:
+        BoxError: no track can start from the box.
+        MediaError: the source cannot be read to its end, or an output cannot be written.
+    """
+    results: list[TrackResult] = []
+    images, box = arguments.images_and_box(source, init_box_xywh)
+    with arguments.Progress(source.frame_count, source.name) as progress:
+        try:
+            for step in follow(Tracker(backend), images, box):
+                results.append(step.result)
+                going_on = writer.add(step.image, step.result)
+                progress.step()
+                if not going_on:
+                    break
+        except KeyboardInterrupt:
+            if not source.is_live or not results:
+                raise
+    writer.finish()
+    return results
+
+
+def summary(results: Sequence[TrackResult]) -> str:
+    """Frames, rate and the mean times of the stages, in one line."""
+    frames = f"{len(results)} frames"
+    if len(results) < 2:
+        return frames
+    crop, model, decode, total = np.mean(
+        [
+            (r.timing.crop_ms, r.timing.model_ms, r.timing.decode_ms, r.timing.total_ms)
+            for r in results[1:]
+        ],
+        axis=0,
+    )
+    return (
+        f"{frames}, tracking at {1e3 / total:.1f} fps without reading and writing: "
+        f"{total:.2f} ms a frame (crop {crop:.2f}, model {model:.2f}, decode {decode:.2f})"
+    )
 
 
 def draw_result(image: Image, result: TrackResult) -> Uint8Image:
     """A copy of a frame as BGR with the box, the state and the score on it."""
-    from litetrack_ros.images import to_bgr8
-    from litetrack_ros.media.drawing import GREEN, RED, draw_box, draw_text
-    from litetrack_ros.tracker.state import State
-
     drawn = np.array(to_bgr8(image))
-    color = GREEN if result.state is State.TRACKING else RED
-    draw_box(drawn, result.box_xywh, color)
-    draw_text(drawn, f"{result.state.name} {result.score:.2f}", color=color)
+    color = drawing.GREEN if result.state is State.TRACKING else drawing.RED
+    drawing.draw_box(drawn, result.box_xywh, color)
+    drawing.draw_text(drawn, f"{result.state.name} {result.score:.2f}", color=color)
     return drawn

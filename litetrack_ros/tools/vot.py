@@ -4,21 +4,19 @@ The toolkit and the ``trax`` package (``vot-trax`` on PyPI) stay external tools;
 says how a workspace refers to this command.
 """
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
+from litetrack_ros.dependencies import require
+from litetrack_ros.errors import DatasetError
+from litetrack_ros.media.sources import read_image
 from litetrack_ros.tools.arguments import add_model_arguments
-
-if TYPE_CHECKING:
-    from litetrack_ros.evaluation.runner import SequenceTracker
+from litetrack_ros.tracker.following import OneTargetTracker
+from litetrack_ros.tracker.tracker import Tracker
 
 
 @dataclass(frozen=True)
@@ -35,16 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Track what the toolkit sends, until it says goodbye."""
-    from litetrack_ros.dependencies import require
-    from litetrack_ros.evaluation.runner import LiteTrackSequenceTracker
-
     trax = require("trax")
-    tracker = LiteTrackSequenceTracker(open_backend(request.model))
-    serve(trax, tracker)
+    serve(trax, Tracker(open_backend(request.model)))
     return 0
 
 
-def serve(trax: Any, tracker: SequenceTracker) -> int:
+def serve(trax: Any, tracker: OneTargetTracker) -> int:
     """The dialogue: an image and a region, then images only, for any number of sequences.
 
     Args:
@@ -54,9 +48,8 @@ def serve(trax: Any, tracker: SequenceTracker) -> int:
     Returns:
         The number of frames answered.
     """
-    from litetrack_ros.media.sources import read_image
-
     answered = 0
+    result = None  # the latest, kept for a target that was given up
     regions = [trax.Region.RECTANGLE]  # the toolkit sends and takes what is asked for here
     with trax.Server(regions, [trax.Image.PATH], tracker_name="litetrack") as server:
         while True:
@@ -65,9 +58,11 @@ def serve(trax: Any, tracker: SequenceTracker) -> int:
                 return answered
             image = read_image(Path(request.image["color"].path()))
             if request.type == trax.TraxStatus.INITIALIZE:
-                box = np.array(request.objects[0][0].bounds(), dtype=np.float64)
-                tracker.init(image, box)
+                result = tracker.init(image, request.objects[0][0].bounds())
             else:
-                box = tracker.update(image)
-            server.status([(trax.Rectangle.create(*(float(v) for v in box)), {})])
+                result = tracker.update(image) or result
+            if result is None:
+                raise DatasetError("the toolkit sent a frame before a region to start from")
+            box = trax.Rectangle.create(*result.box_xywh.tolist())
+            server.status([(box, {})])
             answered += 1

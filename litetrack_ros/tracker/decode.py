@@ -4,8 +4,6 @@
 included, for weights trained with it; ``exact`` uses the crop's true, rounded origin.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

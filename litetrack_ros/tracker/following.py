@@ -1,7 +1,5 @@
 """The loop of every one-target run: initialise on the first image, update on the rest."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol

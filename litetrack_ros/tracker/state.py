@@ -1,7 +1,5 @@
 """Is the target tracked or lost? A state machine over raw scores that counts frames."""
 
-from __future__ import annotations
-
 import enum
 
 from litetrack_ros.config import TrackerConfig

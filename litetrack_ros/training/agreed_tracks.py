@@ -1,7 +1,5 @@
 """Labels real video by tracking it forwards and backwards; kept where both agree."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -9,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.backends.base import Backend
-from litetrack_ros.evaluation.runner import LiteTrackSequenceTracker
 from litetrack_ros.geometry import FloatArray, overlap
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.opencv import cv2
+from litetrack_ros.tracker.following import follow
+from litetrack_ros.tracker.tracker import Tracker
 
 MIN_AGREEMENT = 0.6  # overlap of both boxes
 
@@ -71,12 +70,9 @@ def _track(
     backend: Backend,
     on_frame: Callable[[], None],
 ) -> FloatArray:
-    tracker = LiteTrackSequenceTracker(backend)
-    tracker.init(frames[0], init_box_xywh)
-    on_frame()
-    boxes = [init_box_xywh]
-    for frame in frames[1:]:
-        # A target that was given up stays where it was: the other direction will not agree.
-        boxes.append(tracker.update(frame))
+    boxes = []
+    # A target that was given up stays where it was: the other direction will not agree.
+    for step in follow(Tracker(backend), frames, init_box_xywh):
+        boxes.append(step.result.box_xywh)
         on_frame()
     return np.stack(boxes)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from litetrack_ros.evaluation.metrics import roc_area
 from litetrack_ros.training.batches import PairBatch, roll_templates
 from litetrack_ros.training.losses import (
     boxes_at,
@@ -59,14 +60,8 @@ def validate(network: TrainedNetwork, batches: Sequence[PairBatch]) -> Validatio
         overlap_peak=float(overlaps[present].mean()),
         score_right=float(scores[present].mean()),
         score_wrong=float(wrong_scores.mean()),
-        roc_area=roc_area(scores[present], negatives),
+        roc_area=roc_area(scores[present].float().numpy(), negatives.float().numpy()),
     )
-
-
-def roc_area(positives: Tensor, negatives: Tensor) -> float:
-    """Chance that a positive scores above a negative, ties counting half; ``(N,)`` and ``(M,)``."""
-    difference = positives[:, None] - negatives[None, :]
-    return float(((difference > 0).double() + 0.5 * (difference == 0).double()).mean())
 
 
 def _examine(network: TrainedNetwork, batch: PairBatch) -> tuple[Tensor, Tensor, Tensor]:

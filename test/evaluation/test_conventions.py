@@ -7,7 +7,6 @@ and a sequence of length 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +14,7 @@ import pytest
 from scored_sequences import made_results
 
 from litetrack_ros.errors import DatasetError
-from litetrack_ros.evaluation.conventions import (
-    PrecisionScores,
-    ScoredSequence,
-    got10k,
-    got10k_overlaps,
-    lasot,
-    pytracking,
-    uav123,
-)
+from litetrack_ros.evaluation.conventions import CONVENTIONS, ScoredSequence, score
 
 SIZE = (320, 240)
 
@@ -46,40 +37,42 @@ def _sequences(with_flags: bool, nan_row: int | None = None) -> list[ScoredSeque
 
 def test_got10k(recorded: dict[str, np.ndarray]) -> None:
     sequences = _sequences(with_flags=True)
-    scores = got10k(sequences)
-    for name in ("ao", "sr50", "sr75", "success"):
+    scores = score("got10k", sequences)
+    for name in ("ao", "sr50", "sr75"):
         wanted = recorded[f"got10k_{name}"]
-        np.testing.assert_allclose(getattr(scores, name), wanted, atol=1e-6, err_msg=name)
-    for sequence, wanted in zip(sequences, recorded["got10k_per_sequence"], strict=True):
-        overlaps = got10k_overlaps(sequence)
-        assert (overlaps.mean() if overlaps.size else np.nan) == pytest.approx(wanted, nan_ok=True)
+        np.testing.assert_allclose(scores.overall[name.upper()], wanted, atol=1e-6, err_msg=name)
+    np.testing.assert_allclose(scores.curves["Success"], recorded["got10k_success"], atol=1e-6)
+    np.testing.assert_allclose(scores.figures[:, 0], recorded["got10k_per_sequence"], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("convention", "name", "with_flags", "nan_row"),
-    [(pytracking, "otb", False, None), (lasot, "lasot", True, None), (uav123, "uav", False, 15)],
+    [
+        ("pytracking", "otb", False, None),
+        ("lasot", "lasot", True, None),
+        ("uav123", "uav", False, 15),
+    ],
 )
 def test_auc_and_precision(
     recorded: dict[str, np.ndarray],
-    convention: Callable[[list[ScoredSequence]], PrecisionScores],
+    convention: str,
     name: str,
     with_flags: bool,
     nan_row: int | None,
 ) -> None:
-    scores = convention(_sequences(with_flags, nan_row))
-    for ours, theirs in (
-        ("auc", "auc"),
-        ("precision", "p"),
-        ("normalised_precision", "pn"),
-        ("success", "success"),
-        ("precision_curve", "precision"),
-        ("normalised_curve", "normalised"),
+    scores = score(convention, _sequences(with_flags, nan_row))
+    ours = {**scores.overall, **scores.curves}
+    for title, theirs in (
+        ("AUC", "auc"),
+        ("P", "p"),
+        ("P_norm", "pn"),
+        ("Success", "success"),
+        ("Precision", "precision"),
+        ("Normalised precision", "normalised"),
     ):
         wanted = recorded[f"{name}_{theirs}"] / 100  # recorded in per cent, float32
-        np.testing.assert_allclose(
-            np.asarray(getattr(scores, ours)) / 100, wanted, atol=1e-6, err_msg=ours
-        )
-    np.testing.assert_allclose(scores.per_sequence.mean(axis=0)[0], scores.auc)
+        np.testing.assert_allclose(ours[title], wanted, atol=1e-6, err_msg=title)
+    np.testing.assert_allclose(scores.figures.mean(axis=0)[0], scores.overall["AUC"])
 
 
 def test_conventions_differ_where_they_say_so() -> None:
@@ -89,40 +82,87 @@ def test_conventions_differ_where_they_say_so() -> None:
     boxes = np.array([[10.0, 10, 20, 20]] * 4)
     visible = np.array([True, True, False, True])
     sequence = ScoredSequence("s", boxes, truth, visible, (100, 100))
-    assert got10k([sequence]).ao == pytest.approx(1.0)
-    assert pytracking([sequence]).success[0] == pytest.approx(75)
-    assert pytracking([sequence]).precision == pytest.approx(75)
-    assert uav123([sequence]).precision == pytest.approx(100)
-    assert pytracking([sequence]).normalised_precision == pytest.approx(100)
-    assert lasot([sequence]).normalised_precision == pytest.approx(75)
+    assert score("got10k", [sequence]).overall["AO"] == pytest.approx(1.0)
+    assert score("pytracking", [sequence]).curves["Success"][0] == pytest.approx(0.75)
+    assert score("pytracking", [sequence]).overall["P"] == pytest.approx(0.75)
+    assert score("uav123", [sequence]).overall["P"] == pytest.approx(1.0)
+    assert score("pytracking", [sequence]).overall["P_norm"] == pytest.approx(1.0)
+    assert score("lasot", [sequence]).overall["P_norm"] == pytest.approx(0.75)
 
 
 def test_short_results_count_as_misses_and_long_ones_are_cut() -> None:
     truth = np.array([[10.0, 10, 20, 20]] * 4)
     short = ScoredSequence("s", truth[:2], truth)
     long = ScoredSequence("s", np.concatenate([truth, truth]), truth)
-    assert pytracking([short]).success[0] == pytest.approx(50)
-    assert pytracking([long]).success[0] == pytest.approx(100)
+    assert score("pytracking", [short]).curves["Success"][0] == pytest.approx(0.5)
+    assert score("pytracking", [long]).curves["Success"][0] == pytest.approx(1.0)
+
+
+NAN = [np.nan] * 4
+BOX = [0.0, 0, 10, 10]
+
+
+def _plain(boxes: list[list[float]], truth: list[list[float]], name: str = "s") -> ScoredSequence:
+    return ScoredSequence(name, np.array(boxes), np.array(truth))
+
+
+def test_plain_scores_neither_first_nor_absent_frames() -> None:
+    boxes = [BOX, [0.0, 0, 10, 5], BOX, [50.0, 50, 10, 10]]
+    scores = score("plain", [_plain(boxes, [BOX, BOX, NAN, BOX])])
+    assert scores.frames.tolist() == [2]
+    assert scores.overall["AO"] == pytest.approx(0.25)  # 0.5 and 0.0
+    visible = np.array([True, True, True, False])
+    hidden = ScoredSequence("s", np.array(boxes), np.array([BOX] * 4), visible)
+    assert score("plain", [hidden]).overall["AO"] == pytest.approx(0.75)  # 0.5 and 1.0
+
+
+def test_a_box_that_is_not_a_number_counts_as_a_miss() -> None:
+    assert score("plain", [_plain([BOX, NAN, BOX], [BOX] * 3)]).overall["AO"] == 0.5
+
+
+def test_each_sequence_counts_once_and_empty_ones_not_at_all() -> None:
+    half = [0.0, 0, 10, 5]
+    sequences = [
+        _plain([BOX, half], [BOX, BOX], "half"),
+        _plain([BOX, BOX, BOX], [BOX, NAN, NAN], "nothing"),
+        _plain([BOX] * 4, [BOX] * 4, "whole"),
+    ]
+    scores = score("plain", sequences)
+    assert np.isnan(scores.figures[1]).all() and scores.frames.tolist() == [1, 0, 3]
+    np.testing.assert_allclose(scores.over_sequences, [0.75, 0.5, 0.5])
+    np.testing.assert_allclose(scores.over_frames, [3.5 / 4, 0.75, 0.75])
+    assert scores.overall == {"AO": 0.75, "SR50": 0.5, "SR75": 0.5}
+    assert np.isnan(score("plain", sequences[1:2]).overall["AO"])
+
+
+def test_repetitions_of_a_sequence_are_pooled() -> None:
+    runs = [_plain([BOX, BOX], [BOX, BOX]), _plain([BOX, [50.0, 50, 10, 10]], [BOX, BOX])]
+    scores = score("plain", runs)
+    assert scores.frames.tolist() == [2] and scores.figures[0, 0] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
     ("convention", "sequence", "message"),
     [
-        (got10k, ScoredSequence("a", np.ones((2, 4)), np.ones((2, 4))), "size of the images"),
-        (got10k, ScoredSequence("a", np.ones((1, 4)), np.ones((1, 4)), None, (9, 9)), "no frame"),
-        (got10k, ScoredSequence("a", np.ones((1, 4)), np.ones((2, 4)), None, (9, 9)), "1 boxes"),
-        (pytracking, ScoredSequence("a", np.full((2, 4), np.nan), np.ones((2, 4))), "NaN"),
-        (lasot, ScoredSequence("a", np.ones((2, 4)), np.ones((2, 4))), "no occlusion"),
+        ("got10k", ScoredSequence("a", np.ones((2, 4)), np.ones((2, 4))), "size of the images"),
+        ("got10k", ScoredSequence("a", np.ones((1, 4)), np.ones((1, 4)), None, (9, 9)), "no frame"),
+        ("got10k", ScoredSequence("a", np.ones((1, 4)), np.ones((2, 4)), None, (9, 9)), "1 boxes"),
+        ("plain", ScoredSequence("a", np.ones((3, 4)), np.ones((2, 4))), "3 boxes for 2 frames"),
+        (
+            "got10k",
+            ScoredSequence("a", np.full((2, 4), np.nan), np.ones((2, 4)), None, (9, 9)),
+            "NaN",
+        ),
+        ("pytracking", ScoredSequence("a", np.full((2, 4), np.nan), np.ones((2, 4))), "NaN"),
+        ("lasot", ScoredSequence("a", np.ones((2, 4)), np.ones((2, 4))), "no occlusion"),
     ],
 )
-def test_faulty_results(
-    convention: Callable[[list[ScoredSequence]], object], sequence: ScoredSequence, message: str
-) -> None:
+def test_faulty_results(convention: str, sequence: ScoredSequence, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
-        convention([sequence])
+        score(convention, [sequence])
 
 
-@pytest.mark.parametrize("convention", [got10k, pytracking, lasot, uav123])
-def test_nothing_to_score(convention: Callable[[list[ScoredSequence]], object]) -> None:
+@pytest.mark.parametrize("convention", list(CONVENTIONS))
+def test_nothing_to_score(convention: str) -> None:
     with pytest.raises(DatasetError):
-        convention([])
+        score(convention, [])

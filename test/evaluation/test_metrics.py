@@ -1,32 +1,9 @@
-"""Overlap measures: which frames count, and how means are taken."""
+"""Overlap measures, the area under the ROC curve, thresholds, and paired intervals."""
 
 import numpy as np
 import pytest
 
-from litetrack_ros.evaluation.metrics import (
-    OverlapScores,
-    mean_over_sequences,
-    scored_overlaps,
-    summarise,
-)
-
-NAN = [np.nan] * 4
-
-
-def test_first_and_absent_frames_are_not_scored():
-    truth = [[0, 0, 10, 10], [0, 0, 10, 10], NAN, [0, 0, 10, 10]]
-    boxes = [[0, 0, 10, 10], [0, 0, 10, 5], [0, 0, 10, 10], [50, 50, 10, 10]]
-    np.testing.assert_allclose(scored_overlaps(boxes, truth), [0.5, 0.0])
-
-
-def test_a_box_that_is_not_a_number_counts_as_a_miss():
-    truth = [[0, 0, 10, 10]] * 3
-    np.testing.assert_array_equal(scored_overlaps([truth[0], NAN, truth[0]], truth), [0.0, 1.0])
-
-
-def test_boxes_and_ground_truth_must_be_as_many():
-    with pytest.raises(ValueError, match="3 boxes cannot be scored against 2"):
-        scored_overlaps(np.ones((3, 4)), np.ones((2, 4)))
+from litetrack_ros.evaluation.metrics import paired_bootstrap, roc_area, score_report, summarise
 
 
 @pytest.mark.parametrize(
@@ -44,10 +21,57 @@ def test_summary(overlaps: list[float], expected: tuple[float, float, float]):
 
 def test_nothing_scored_is_no_number():
     assert np.isnan(summarise(np.array([])).ao)
-    assert np.isnan(mean_over_sequences([]).ao)
 
 
-def test_each_sequence_counts_once_and_empty_ones_not_at_all():
-    nothing = OverlapScores(np.nan, np.nan, np.nan)
-    mean = mean_over_sequences([OverlapScores(0.2, 0, 0), nothing, OverlapScores(0.8, 1, 0)])
-    assert (mean.ao, mean.sr50, mean.sr75) == pytest.approx((0.5, 0.5, 0.0))
+@pytest.mark.parametrize(
+    ("scores", "right", "area", "lost", "found"),
+    [
+        ([0.9, 0.8, 0.3, 0.2], [True, True, False, False], 1.0, 0.8, 0.8),
+        ([0.9, 0.5, 0.6, 0.2], [True, True, False, False], 0.75, 0.9, 0.9),
+        ([0.5, 0.5], [True, False], 0.5, 0.5, 0.5),
+        ([0.9, 0.8], [True, True], 0.0, 0.0, 0.0),
+    ],
+)
+def test_score_report(
+    scores: list[float], right: list[bool], area: float, lost: float, found: float
+) -> None:
+    report = score_report(np.array(scores), np.array(right))
+    assert report.roc_area == pytest.approx(area)
+    assert (report.right, report.wrong) == (sum(right), len(right) - sum(right))
+    assert (report.lost_threshold, report.found_threshold) == (lost, found)
+
+
+def test_a_frame_without_a_score_ranks_last() -> None:
+    right = np.array([True, False])
+    without = score_report(np.array([0.3, np.nan]), right)
+    assert without == score_report(np.array([0.3, 0.0]), right)
+
+
+@pytest.mark.parametrize(
+    ("positives", "negatives", "area"),
+    [([0.9, 0.8], [0.1, 0.2], 1.0), ([0.1], [0.9], 0.0), ([0.5], [0.5, 0.1], 0.75)],
+)
+def test_roc_area(positives: list[float], negatives: list[float], area: float) -> None:
+    assert roc_area(positives, negatives) == area
+
+
+def test_the_area_of_an_empty_class_is_no_number() -> None:
+    assert np.isnan(roc_area([], [0.5])) and np.isnan(roc_area([0.5], []))
+
+
+def test_bootstrap() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.normal(60, 10, 200)
+    difference = paired_bootstrap(a, a - rng.normal(1, 3, 200), resamples=2000)
+    width = difference.high - difference.low
+    assert width == pytest.approx(2 * 1.96 * 3 / np.sqrt(200), rel=0.15)
+    assert difference.low < 1 < difference.high
+    with pytest.raises(ValueError, match="paired"):
+        paired_bootstrap([1.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match="paired"):
+        paired_bootstrap([np.nan], [1.0])
+
+
+def test_only_sequences_that_both_have_are_paired() -> None:
+    whole = paired_bootstrap([0.5, 0.7], [0.4, 0.5], resamples=100)
+    assert whole == paired_bootstrap([0.5, np.nan, 0.7], [0.4, 0.1, 0.5], resamples=100)

@@ -59,7 +59,7 @@ CASES: dict[str, Case] = {
     ),
     "evaluate": Case(
         (
-            f"evaluate {{sequences}} {_MODEL} --perturbed 3 --save-dir {{out}}/boxes "
+            f"evaluate {{sequences}} {_MODEL} --perturbed 3 --out {{out}}/boxes "
             "--json {out}/r.json",
         ),
         {
@@ -70,18 +70,18 @@ CASES: dict[str, Case] = {
     ),
     "evaluate_shipped": Case(
         (
-            f"evaluate {{target}} {{leaving}} {_SHIPPED} --perturbed 2 --save-dir {{out}}/boxes "
+            f"evaluate {{target}} {{leaving}} {_SHIPPED} --perturbed 2 --out {{out}}/boxes "
             "--json {out}/r.json",
         ),
         {"figures": "json r.json", "leaving": "rows boxes/leaving.txt"},
     ),
     "evaluate_kcf": Case(
-        ("evaluate {target} --tracker kcf --save-dir {out}/boxes --json {out}/r.json",),
+        ("evaluate {target} --tracker kcf --out {out}/boxes --json {out}/r.json",),
         {"figures": "json r.json", "boxes": "rows boxes/target.txt"},
         tracker="kcf",
     ),
     "ope": Case(
-        (f"ope got10k_val {{bench_got10k_val}} --out {{out}}/results {_MODEL}",),
+        (f"evaluate {{bench_got10k_val}} --benchmark got10k_val --out {{out}}/results {_MODEL}",),
         {
             "files": "names results",
             "one": "rows results/GOT-10k_Val_000001.txt",
@@ -90,13 +90,13 @@ CASES: dict[str, Case] = {
     ),
     "ope_leaving": Case(
         (
-            f"ope folder {{sequences}} --out {{out}}/results {_ONNX}",
+            f"evaluate {{sequences}} --benchmark folder --out {{out}}/results {_ONNX}",
             "compare folder {sequences} ours={out}/results --json {out}/c.json",
         ),
         {"boxes": "rows results/leaving.txt", "figures": "json c.json"},
     ),
     "ope_kcf": Case(
-        ("ope lasot {bench_lasot} --out {out}/results --tracker kcf",),
+        ("evaluate {bench_lasot} --benchmark lasot --out {out}/results --tracker kcf",),
         {"boxes": "rows results/airplane-1.txt"},
         tracker="kcf",
     ),

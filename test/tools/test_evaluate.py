@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from published_layouts import LAYOUTS
 
 from litetrack_ros.datasets.sequences import read_boxes
-from litetrack_ros.evaluation.opencv_trackers import available_trackers
+from litetrack_ros.evaluation.results import read_run
+from litetrack_ros.evaluation.trackers import available_trackers
 from litetrack_ros.tools.main import main
+from litetrack_ros.tracker.state import State
 
 
 def test_our_tracker(
@@ -16,14 +19,16 @@ def test_our_tracker(
 ):
     report, boxes = tmp_path / "report.json", tmp_path / "deep" / "boxes"
     arguments = ["evaluate", str(square_sequence), "--model", str(tiny_model)]
-    assert main([*arguments, "--json", str(report), "--save-dir", str(boxes)]) == 0
+    assert main([*arguments, "--json", str(report), "--out", str(boxes)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("tracker: tiny ") and lines[0].endswith(", torch on cpu, fp32")
     figures = json.loads(report.read_text())
     assert figures["tracker"] == "litetrack"
     assert figures["backend"]["model_name"] == "tiny"
     assert figures["frames_scored"] == 10  # 12 less the first and the absent one
-    assert f"{figures['mean_over_sequences']['ao']:.3f}" == lines[3].split()[2]
+    assert figures["convention"] == "plain" and lines[3].startswith("convention plain: ")
+    [row] = [line.split() for line in lines if line.startswith("square ")]
+    assert f"{figures['mean_over_sequences']['ao']:.3f}" == row[2]
     saved = read_boxes(boxes / "square.txt")
     assert saved.shape == (12, 4)
     np.testing.assert_array_equal(saved[0], [20, 40, 30, 30])
@@ -57,7 +62,7 @@ def test_a_tracker_of_opencv_follows_the_square(tmp_path: Path, square_sequence:
 
 def test_track_writes_the_same_boxes(tmp_path: Path, square_sequence: Path, tiny_model: Path):
     model = ["--model", str(tiny_model)]
-    assert main(["evaluate", str(square_sequence), *model, "--save-dir", str(tmp_path)]) == 0
+    assert main(["evaluate", str(square_sequence), *model, "--out", str(tmp_path)]) == 0
     tracked = tmp_path / "tracked.txt"
     assert main(["track", str(square_sequence), *model, "--save-txt", str(tracked)]) == 0
     assert tracked.read_text() == (tmp_path / "square.txt").read_text()
@@ -70,6 +75,8 @@ def test_track_writes_the_same_boxes(tmp_path: Path, square_sequence: Path, tiny
         (["--model", "no_such_model"], "no_such_model"),
         (["--device", "cuda:99"], "cuda:99"),
         (["--perturbed", "-1"], "--perturbed is -1"),
+        (["--jobs", "0"], "--jobs is 0"),
+        (["--benchmark", "lasot"], "LaSOT"),
     ],
 )
 def test_bad_input_writes_nothing(
@@ -80,7 +87,7 @@ def test_bad_input_writes_nothing(
     arguments: list[str],
     message: str,
 ):
-    outputs = ["--json", str(tmp_path / "r.json"), "--save-dir", str(tmp_path / "boxes")]
+    outputs = ["--json", str(tmp_path / "r.json"), "--out", str(tmp_path / "boxes")]
     model = ["--model", str(tiny_model)]
     assert main(["evaluate", str(square_sequence), *model, *outputs, *arguments]) == 2
     assert message in capsys.readouterr().err
@@ -97,3 +104,55 @@ def test_the_default_model_follows_a_real_target(tmp_path: Path, sequences_dir: 
     figures = json.loads(report.read_text())
     assert figures["frames_scored"] == 42
     assert figures["mean_over_sequences"]["ao"] > 0.5  # a target that is lost half-way scores less
+
+
+def test_a_benchmark_lies_in_one_folder(square_sequence: Path, capsys: pytest.CaptureFixture[str]):
+    folder = str(square_sequence)
+    assert main(["evaluate", folder, folder, "--benchmark", "folder"]) == 2
+    assert "takes one DIR, not 2" in capsys.readouterr().err
+
+
+def test_a_result_keeps_score_candidate_and_state(
+    tmp_path: Path, square_sequence: Path, tiny_model: Path
+):
+    evaluate = ["evaluate", str(square_sequence), "--model", str(tiny_model), "--perturbed", "1"]
+    assert main([*evaluate, "--out", str(tmp_path / "out")]) == 0
+    for folder in (tmp_path / "out", tmp_path / "out" / "perturbed_0"):
+        run = read_run(folder, "square")
+        assert run.boxes_xywh.shape == run.candidate_boxes_xywh.shape == (12, 4)
+        assert run.scores[0] == 1.0 and (run.scores[1:] < 1).all()
+        assert (run.states == State.TRACKING).all() and run.fps > 0
+
+
+def test_another_model_does_not_mix_its_results_in(
+    tmp_path: Path, square_sequence: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+):
+    evaluate = ["evaluate", str(square_sequence), "--out", str(tmp_path / "out")]
+    assert main([*evaluate, "--model", str(tiny_model)]) == 0
+    assert main([*evaluate, "--tracker", "mil"]) == 2
+    assert "results of another tracker" in capsys.readouterr().err
+
+
+def test_a_set_that_only_a_server_scores_is_run_and_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    LAYOUTS["got10k_test"][0](tmp_path / "data")
+    evaluate = ["evaluate", str(tmp_path / "data"), "--benchmark", "got10k_test"]
+    assert main([*evaluate, "--tracker", "mil"]) == 2
+    assert "only a server can score got10k_test" in capsys.readouterr().err
+    assert main([*evaluate, "--tracker", "mil", "--out", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr().out
+    assert "0 of 2 sequences are done" in shown and "frames scored" not in shown
+    assert len(read_run(tmp_path / "out", "GOT-10k_Test_000001").boxes_xywh) == 12
+
+
+@pytest.mark.slow
+def test_processes_give_the_same_figures(tmp_path: Path, square_sequence: Path, tiny_model: Path):
+    figures = []
+    for jobs in ("1", "2"):
+        path = tmp_path / f"{jobs}.json"
+        evaluate = ["evaluate", str(square_sequence), "--model", str(tiny_model), "--perturbed"]
+        assert main([*evaluate, "1", "--jobs", jobs, "--json", str(path)]) == 0
+        found = json.loads(path.read_text())
+        figures.append((found["perturbed"], found["mean_over_frames"], found["convention"]))
+    assert figures[0] == figures[1] and figures[0][-1] == "plain"

@@ -249,12 +249,9 @@ def test_ctrl_c_ends_a_camera_and_keeps_the_files(
     request = read_request(track.Request, parser.parse_args(["0", *outputs]))
     source = StoppedCamera(square_frames[:5])
     with contextlib.ExitStack() as stack:
-        session = track.Session(
-            source,
-            open_backend(ModelChoice(str(tiny_model))),
-            track.Outputs(request, source, stack),
-        )
-        session.run(np.array([20.0, 40, 30, 30]))
-    assert session.summary().startswith("5 frames")
+        writer = track.TrackWriter(request, source, stack)
+        backend = open_backend(ModelChoice(str(tiny_model)))
+        results = track.track_source(source, backend, writer, np.array([20.0, 40, 30, 30]))
+    assert track.summary(results).startswith("5 frames")
     assert len(read_boxes(tmp_path / "o.txt")) == 5
     assert cv2.VideoCapture(str(tmp_path / "o.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 5

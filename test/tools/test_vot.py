@@ -12,10 +12,11 @@ import torch
 from reference_model import reference_scene
 
 from litetrack_ros.config import ModelConfig, TrackerConfig
-from litetrack_ros.evaluation.runner import LiteTrackSequenceTracker
 from litetrack_ros.model.checkpoint import save_weights
 from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.opencv import cv2
+from litetrack_ros.tracker.following import follow
+from litetrack_ros.tracker.tracker import Tracker
 
 BOXES = ((300.0, 200.0, 60.0, 48.0), (302.0, 203.0, 55.0, 50.0))
 
@@ -54,7 +55,6 @@ def test_the_toolkits_client_is_answered(tmp_path: Path) -> None:
 
     backend = open_backend(ModelChoice(str(model), backend="torch", device="cpu", precision="fp32"))
     for box, answered in zip(BOXES, answers, strict=True):
-        tracker = LiteTrackSequenceTracker(backend)
-        tracker.init(cv2.imread(str(frames[0])), np.array(box))
-        wanted = [tracker.update(cv2.imread(str(path))) for path in frames[1:]]
+        images = [cv2.imread(str(path)) for path in frames]
+        _, *wanted = [step.result.box_xywh for step in follow(Tracker(backend), images, box)]
         np.testing.assert_allclose(answered, wanted, atol=0.01)

@@ -1,31 +1,28 @@
 """``litetrack model attention``: where the search tokens attend to the target (paper Fig. 3)."""
 
-from __future__ import annotations
-
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
+from litetrack_ros.backends.base import Backend, Predictions, TemplateFeatures
+from litetrack_ros.backends.onnx_files import is_graph
+from litetrack_ros.backends.registry import find_model
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import BackendError, MediaError
-from litetrack_ros.tools.arguments import (
-    add_init_box_argument,
-    add_model_argument,
-    init_box,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy.typing as npt
-
-    from litetrack_ros.backends.base import Backend, Predictions, TemplateFeatures
-    from litetrack_ros.geometry import FloatArray
-    from litetrack_ros.images import Uint8Image
-    from litetrack_ros.media.sources import Source
+from litetrack_ros.geometry import FloatArray, cxcywh_to_xywh, xyxy_to_xywh
+from litetrack_ros.images import Uint8Image
+from litetrack_ros.media import drawing
+from litetrack_ros.media.sources import Source, open_source
+from litetrack_ros.media.writers import write_image
+from litetrack_ros.opencv import cv2
+from litetrack_ros.tools import arguments
+from litetrack_ros.tracker.following import follow
+from litetrack_ros.tracker.state import State
+from litetrack_ros.tracker.tracker import Tracker
 
 _HEIGHT_PX = 384  # of the picture's panels
 
@@ -45,8 +42,8 @@ class Request:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the verb's parser."""
     parser.add_argument("src", metavar="SRC", help="a video file, a folder of images or a sequence")
-    add_model_argument(parser)
-    add_init_box_argument(parser)
+    arguments.add_model_argument(parser)
+    arguments.add_init_box_argument(parser)
     parser.add_argument(
         "--frame", type=int, required=True, help="which frame, tracked up to there; 0 is the first"
     )
@@ -65,11 +62,7 @@ def run(request: Request) -> int:
     """Track up to the frame, compute the attention there, draw it."""
     require("torch")
     require("safetensors")
-    from litetrack_ros.backends.onnx_files import is_graph
-    from litetrack_ros.backends.registry import find_model
     from litetrack_ros.backends.torch_backend import TorchBackend
-    from litetrack_ros.media.sources import open_source
-    from litetrack_ros.media.writers import write_image
     from litetrack_ros.model.attention_maps import check_layer, interaction_layers, target_attention
     from litetrack_ros.model.checkpoint import load_weights
 
@@ -84,7 +77,7 @@ def run(request: Request) -> int:
         check_layer(weights.model_config, layer)
     witness = Witness(TorchBackend(weights))
     with open_source(request.src) as source:
-        track_to(source, witness, init_box(request.src, request.init_box), request.frame)
+        track_to(source, witness, arguments.init_box(request.src, request.init_box), request.frame)
     maps = target_attention(
         weights.model, witness.template_crop, witness.template_box, witness.search_crop
     )
@@ -139,28 +132,17 @@ def track_to(
         MediaError: the source ends before that frame.
         BoxError: no track can start from the box.
     """
-    from litetrack_ros.tracker.tracker import Tracker
-
-    tracker = Tracker(witness)
-    for number, frame in enumerate(source):
-        if number == 0:
-            if init_box_xywh is None:
-                from litetrack_ros.media.windows import ask_for_box
-
-                init_box_xywh = ask_for_box(frame.image)
-            tracker.init(frame.image, init_box_xywh)
-        elif tracker.update(frame.image) is None:
-            raise MediaError(f"the target was given up before frame {frame_number}")
+    images, box = arguments.images_and_box(source, init_box_xywh)
+    for number, step in enumerate(follow(Tracker(witness), images, box)):
         if number == frame_number:
             return
+        if step.result.state is State.IDLE:
+            raise MediaError(f"the target was given up before frame {frame_number}")
     raise MediaError(f"{source.name} ends before frame {frame_number}")
 
 
 def draw(witness: Witness, layers: Sequence[tuple[int, npt.NDArray[np.float32]]]) -> Uint8Image:
     """Template, search region with the predicted box, and a heat map a layer, side by side."""
-    from litetrack_ros.geometry import cxcywh_to_xywh, xyxy_to_xywh
-    from litetrack_ros.media.drawing import GREEN, draw_box, draw_text, heat_map, tile
-    from litetrack_ros.opencv import cv2
 
     def panel(crop_rgb: Uint8Image) -> Uint8Image:
         size = (_HEIGHT_PX, _HEIGHT_PX)
@@ -173,8 +155,8 @@ def draw(witness: Witness, layers: Sequence[tuple[int, npt.NDArray[np.float32]]]
     panels.append((search, "search region", found_xywh))
     for layer, shares in layers:
         title = f"layer {layer}: up to {shares.max():.2f}"
-        panels.append((heat_map(search, shares), title, found_xywh))
+        panels.append((drawing.heat_map(search, shares), title, found_xywh))
     for image, title, box_xywh in panels:
-        draw_box(image, box_xywh, GREEN)
-        draw_text(image, title)
-    return tile([image for image, _, _ in panels], len(panels))
+        drawing.draw_box(image, box_xywh, drawing.GREEN)
+        drawing.draw_text(image, title)
+    return drawing.tile([image for image, _, _ in panels], len(panels))

@@ -166,21 +166,32 @@ def _closed_loop(
     reference: TorchBackend, backend: OnnxBackend, sequences: list[AnnotatedSequence]
 ) -> dict[str, Any]:
     """Print and return AO in fp32 and in the reduced precision."""
-    from litetrack_ros.export.closed_loop import compare_overlap
+    from litetrack_ros.evaluation.comparison import compare as compare_runs
+    from litetrack_ros.evaluation.conventions import PLAIN
+    from litetrack_ros.evaluation.runner import InPlace, plan, run_all
+    from litetrack_ros.tracker.tracker import Tracker
 
-    result = compare_overlap(reference, backend, sequences)
+    reduced = backend.info.precision
+    runs = {
+        reduced: run_all(plan(sequences), InPlace(lambda: Tracker(backend))),
+        "fp32": run_all(plan(sequences), InPlace(lambda: Tracker(reference))),
+    }
+    comparison = compare_runs("check", PLAIN, sequences, runs)
+    ao = {name: scores.figures[:, 0].tolist() for name, scores in comparison.scores.items()}
     rows = [
-        [name, f"{first:.3f}", f"{second:.3f}", f"{second - first:+.3f}"]
-        for name, first, second in zip(result.names, result.first, result.second, strict=True)
+        [sequence.name, f"{full:.3f}", f"{less:.3f}", f"{less - full:+.3f}"]
+        for sequence, full, less in zip(sequences, ao["fp32"], ao[reduced], strict=True)
     ]
-    print("\nclosed loop, AO:")
-    print(format_table(("sequence", "fp32", backend.info.precision, "difference"), rows))
-    low, high = result.interval()
-    print(f"mean difference {result.mean_difference:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}")
+    print(f"\nclosed loop, AO, convention {comparison.convention}:")
+    print(format_table(("sequence", "fp32", reduced, "difference"), rows))
+    [(_, _, difference)] = comparison.differences()
+    mean, low, high = (value / 100 for value in difference[:3])  # a comparison's are per cent
+    print(f"mean difference {mean:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}")
     return {
-        "sequences": result.names,
-        "ao_fp32": result.first,
-        "ao": result.second,
-        "mean_difference": result.mean_difference,
+        "convention": comparison.convention,
+        "sequences": [sequence.name for sequence in sequences],
+        "ao_fp32": ao["fp32"],
+        "ao": ao[reduced],
+        "mean_difference": mean,
         "interval_95": [low, high],
     }

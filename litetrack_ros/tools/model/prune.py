@@ -1,19 +1,21 @@
 """``litetrack model prune``: a trained model with fewer layers, or a table of all such models."""
 
-from __future__ import annotations
-
 import argparse
-from collections.abc import Iterator
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from litetrack_ros.backends.registry import find_model
+from litetrack_ros.datasets.sequences import find_sequences
+from litetrack_ros.dependencies import require
+from litetrack_ros.errors import ConfigError
+from litetrack_ros.evaluation.conventions import PLAIN
 from litetrack_ros.report.tables import format_table, write_json
 from litetrack_ros.tools.arguments import Progress, add_json_argument, add_model_argument
 
 if TYPE_CHECKING:
-    from litetrack_ros.datasets.sequences import AnnotatedSequence
-    from litetrack_ros.model.litetrack import LiteTrack
+    from litetrack_ros.model.checkpoint import LoadedWeights
 
 FORMS = {"layers": "one layer less at a time (Fig. 6)", "splits": "all FE/AI splits (Table V)"}
 
@@ -53,35 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Write one pruned model, or print the table."""
-    from litetrack_ros.backends.registry import find_model
-    from litetrack_ros.datasets.sequences import find_sequences
-    from litetrack_ros.errors import ConfigError
+    require("torch")
+    require("safetensors")
     from litetrack_ros.model.checkpoint import load_weights, save_weights
-    from litetrack_ros.training.pruning import prune
+    from litetrack_ros.training.derived import prune
 
     loaded = load_weights(find_model(request.model))
     if request.report:
-        if not request.data:
-            raise ConfigError("--report needs --data with sequences to track")
-        sequences = find_sequences(request.data)
-        rows = [
-            _measure(form, loaded, sequences, request.device)
-            for form in _forms(loaded.model, request.report)
-        ]
-        shown = [
-            [
-                r["model"],
-                str(r["fe"]),
-                str(r["ai"]),
-                f"{r['ao']:.3f}",
-                f"{r['sr50']:.3f}",
-                f"{r['fps']:.1f}",
-            ]
-            for r in rows
-        ]
-        print(format_table(("model", "FE", "AI", "AO", "SR50", "fps"), shown))
-        write_json(request.json, {"model_sha256": loaded.sha256, "rows": rows})
-        return 0
+        return _report(request, loaded)
     if request.fe is None or request.ai is None or request.out is None:
         raise ConfigError("give --fe, --ai and --out for a pruned model, or --report for a table")
     pruned = prune(loaded.model, request.fe, request.ai)
@@ -90,35 +71,41 @@ def run(request: Request) -> int:
     return 0
 
 
-def _forms(model: LiteTrack, report: str) -> Iterator[LiteTrack]:
-    from litetrack_ros.training.pruning import pruned_forms, split_forms
+def _report(request: Request, loaded: "LoadedWeights") -> int:
+    """Overlap and speed of every form over the sequences."""
+    from litetrack_ros.training import derived
 
-    return pruned_forms(model) if report == "layers" else split_forms(model)
-
-
-def _measure(
-    model: LiteTrack, loaded: Any, sequences: list[AnnotatedSequence], device: str
-) -> dict[str, Any]:
-    """Overlap and speed of a model over the sequences."""
-    import dataclasses
-
-    from litetrack_ros.backends.torch_backend import TorchBackend
-    from litetrack_ros.evaluation.report import Report
-    from litetrack_ros.evaluation.runner import LiteTrackSequenceTracker, run_sequence
-
-    backend = TorchBackend(dataclasses.replace(loaded, model=model), device)
-    with Progress(sum(len(s) for s in sequences), model.config.name) as progress:
-        runs = [
-            run_sequence(s, lambda: LiteTrackSequenceTracker(backend), progress.step)
-            for s in sequences
+    if not request.data:
+        raise ConfigError("--report needs --data with sequences to track")
+    sequences = find_sequences(request.data)
+    forms = derived.pruned_forms if request.report == "layers" else derived.split_forms
+    rows: list[dict[str, Any]] = []
+    for model in forms(loaded.model):
+        form, config = dataclasses.replace(loaded, model=model), model.config
+        with Progress(sum(len(s) for s in sequences), config.name) as progress:
+            found = derived.track_all(form, sequences, request.device, progress.step)
+        ao, sr50, _ = found.scores[config.name].over_sequences.tolist()
+        rows.append(
+            {
+                "model": config.name,
+                "interaction": config.interaction,
+                "fe": config.fe_layers,
+                "ai": config.ai_layers,
+                "ao": ao,
+                "sr50": sr50,
+                "fps": found.fps[config.name],
+            }
+        )
+    shown = [
+        [
+            *(str(row[name]) for name in ("model", "fe", "ai")),
+            *(f"{row[name]:.3f}" for name in ("ao", "sr50")),
+            f"{row['fps']:.1f}",
         ]
-    report = Report(runs)
-    return {
-        "model": model.config.name,
-        "interaction": model.config.interaction,
-        "fe": model.config.fe_layers,
-        "ai": model.config.ai_layers,
-        "ao": report.over_sequences.ao,
-        "sr50": report.over_sequences.sr50,
-        "fps": report.fps,
-    }
+        for row in rows
+    ]
+    print(f"mean over sequences, convention {PLAIN}:")
+    print(format_table(("model", "FE", "AI", "AO", "SR50", "fps"), shown))
+    figures = {"model_sha256": loaded.sha256, "convention": PLAIN, "rows": rows}
+    write_json(request.json, figures)
+    return 0

@@ -1,10 +1,15 @@
 """``litetrack model tune``: choose a trained model's window, smoothing and thresholds."""
 
-from __future__ import annotations
-
 import argparse
+import dataclasses
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
+
+from litetrack_ros.config import TrackerConfig
+from litetrack_ros.datasets.sequences import find_sequences
+from litetrack_ros.dependencies import require
+from litetrack_ros.tools.arguments import Progress
 
 
 @dataclass(frozen=True)
@@ -41,53 +46,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Try every combination, then set the thresholds and write the model."""
-    from litetrack_ros.dependencies import require
-
     require("torch")
     require("safetensors")
-    import dataclasses
-    import itertools
-
-    from litetrack_ros.config import TrackerConfig
-    from litetrack_ros.datasets.sequences import find_sequences
     from litetrack_ros.model.checkpoint import load_weights, save_weights
-    from litetrack_ros.tools.arguments import Progress
-    from litetrack_ros.training import tuning
+    from litetrack_ros.training import derived
 
     sequences = find_sequences(request.dirs)
     weights = load_weights(request.model)
-    settings = itertools.starmap(
-        tuning.Setting, itertools.product(request.window_power, request.size_smoothing)
-    )
-    best, best_ao = None, -1.0
+    tried = list(itertools.product(request.window_power, request.size_smoothing))
     frames = sum(len(sequence) for sequence in sequences)
-    for setting in settings:
-        with Progress(frames, "tune") as progress:
-            tried = tuning.with_setting(weights, setting)
-            tracks = tuning.run_tracks(tried, sequences, progress.step)
-        ao = tuning.mean_ao(tracks)
-        report = tuning.score_report(tracks)
-        print(
-            f"window power {setting.window_power:g}, size smoothing {setting.size_smoothing:g}: "
-            f"mean AO {ao:.3f}, ROC area {report.roc_area:.3f} "
-            f"({report.right} right, {report.wrong} wrong frames)",
-            flush=True,
+    trials = []
+    with Progress(frames * (len(tried) + 1), "tune") as progress:
+        settings = itertools.starmap(derived.Setting, tried)
+        for trial in derived.try_settings(weights, settings, sequences, progress.step):
+            trials.append(trial)
+            setting, ao, report = trial
+            print(
+                f"window power {setting.window_power:g}, size smoothing "
+                f"{setting.size_smoothing:g}: mean AO {ao:.3f}, ROC area {report.roc_area:.3f} "
+                f"({report.right} right, {report.wrong} wrong frames)",
+                flush=True,
+            )
+        setting, _, report = max(trials, key=lambda trial: trial.ao)
+        config = TrackerConfig(
+            size_smoothing=setting.size_smoothing,
+            lost_threshold=round(report.lost_threshold, 3),
+            found_threshold=round(report.found_threshold, 3),
         )
-        if ao > best_ao:
-            best, best_ao = (setting, report), ao
-    assert best is not None
-    setting, report = best
-    config = TrackerConfig(
-        size_smoothing=setting.size_smoothing,
-        lost_threshold=round(report.lost_threshold, 3),
-        found_threshold=round(report.found_threshold, 3),
-    )
-    tuned = dataclasses.replace(tuning.with_setting(weights, setting), tracker_config=config)
-    with Progress(frames, "check") as progress:
-        ao = tuning.mean_ao(tuning.run_tracks(tuned, sequences, progress.step))
+        tuned = dataclasses.replace(derived.with_setting(weights, setting), tracker_config=config)
+        check = derived.track_all(tuned, sequences, on_frame=progress.step)
     print(
         f"lost below {config.lost_threshold:g}, found from {config.found_threshold:g} on: "
-        f"mean AO {ao:.3f}"
+        f"mean AO {derived.mean_ao(check):.3f} (convention {check.convention})"
     )
     extra = {k: v for k, v in weights.metadata.items() if k not in ("format", "model", "tracker")}
     save_weights(request.output, tuned.model, config, extra)
