@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from litetrack_ros.backends.hardware import cpu_name
 from litetrack_ros.datasets.sequences import format_boxes
-from litetrack_ros.errors import BagError, MediaError
+from litetrack_ros.errors import BagError, MediaError, MissingDependencyError
 from litetrack_ros.files import replacing, write_text
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image, to_bgr8
+from litetrack_ros.machine import core_count, cpu_name
 from litetrack_ros.media.drawing import GROUND_TRUTH_COLOR, TRACKER_COLORS, draw_box
 from litetrack_ros.node.conversion import convert_compressed, convert_image
 from litetrack_ros.opencv import cv2
@@ -33,9 +33,10 @@ from litetrack_ros.replay.figures import (
     stage_figure_names,
     summarise_durations,
 )
-from litetrack_ros.replay.page import Thumbnail, page
 from litetrack_ros.replay.playlist import Inputs, Playlist
+from litetrack_ros.replay.replay_page import page
 from litetrack_ros.replay.request import ReplayRequest
+from litetrack_ros.report.page import Picture
 from litetrack_ros.report.tables import format_table, write_json
 
 STAGE_HEADER = ("stage, ms", "p50", "p90", "p95", "p99", "max")
@@ -133,7 +134,7 @@ def machine() -> dict[str, str]:
     """What a replay ran on."""
     return {
         "cpu": cpu_name(),
-        "cores": str(len(os.sched_getaffinity(0))),
+        "cores": str(core_count()),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -192,7 +193,7 @@ def _write_folder(request: ReplayRequest, done: Finished, folder: Path) -> None:
         overlaps,
     )
     topic = done.inputs.playlist.topic
-    pictures: list[Thumbnail] = []
+    pictures: list[Picture] = []
     # A bag that turned out to be damaged has been reported: the page comes without pictures.
     with contextlib.suppress(BagError), Bag(request.bag) as bag:
         again = Playlist(bag, topic, request.start, request.duration)
@@ -204,7 +205,11 @@ def _write_folder(request: ReplayRequest, done: Finished, folder: Path) -> None:
         )
     notes = [*report.warnings, *([report.failure] if report.failure else [])]
     title = f"litetrack bag replay: {request.bag.name}, {request.mode}"
-    text = page(title, measured, report.figures, report.metadata, notes, pictures)
+    try:
+        text = page(title, measured, report.figures, report.metadata, notes, pictures)
+    except MissingDependencyError as error:
+        print(f"report: {folder / 'report.json'} without a page: {error}")
+        return
     write_text(folder / "report.html", text)
     print(f"report: {folder / 'report.html'}")
 
@@ -311,7 +316,7 @@ def thumbnails(
     truth_xywh: FloatArray,
     messages: Iterable[BagMessage],
     to_image: Callable[[BagMessage], Uint8Image],
-) -> list[Thumbnail]:
+) -> list[Picture]:
     """Pictures of the worst frames with their boxes.
 
     Args:
@@ -324,7 +329,7 @@ def thumbnails(
     by_frame: dict[int, list[int]] = {}
     for at in chosen:
         by_frame.setdefault(int(measured.rows.frame[at]), []).append(at)
-    found: dict[int, Thumbnail] = {}
+    found: dict[int, Picture] = {}
     for frame, message in enumerate(messages):
         for at in by_frame.pop(frame, []):
             found[at] = _thumbnail(measured, at, truth_xywh[at], to_image(message))
@@ -333,7 +338,7 @@ def thumbnails(
     return [found[at] for at in chosen if at in found]
 
 
-def _thumbnail(measured: Measured, at: int, truth: FloatArray, image: Uint8Image) -> Thumbnail:
+def _thumbnail(measured: Measured, at: int, truth: FloatArray, image: Uint8Image) -> Picture:
     rows = measured.rows
     scale = _THUMBNAIL_WIDTH_PX / image.shape[1]
     size = (_THUMBNAIL_WIDTH_PX, max(1, round(scale * image.shape[0])))
@@ -343,4 +348,4 @@ def _thumbnail(measured: Measured, at: int, truth: FloatArray, image: Uint8Image
     caption = f"frame {rows.frame[at]}: latency {rows.latency_ms[at]:.1f} ms"
     if measured.accuracy is not None:
         caption += f", overlap {measured.accuracy.overlaps[at]:.2f} (green: ground truth)"
-    return Thumbnail(bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])[1]), caption)
+    return Picture(bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])[1]), caption)

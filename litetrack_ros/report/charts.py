@@ -175,7 +175,8 @@ def timeline(parts: Sequence[Stretch], colors: Mapping[str, str], over: Chart) -
                 right="end",
                 bottom=0,
                 top=1,
-                color=color,  # of the border too: a part thinner than a pixel is seen
+                color=color,
+                line_width=0.5,  # a part thinner than a pixel is seen
                 legend_label=kind,
                 source=source,
             )

@@ -204,7 +204,7 @@ def _curves(path: Path, color: str) -> dict[str, Line]:
     header, *rows = _lines_before(path, sys.maxsize) or [""]
     if not rows:
         return {}
-    values: FloatArray = np.array([row.split(",") for row in rows], dtype=np.float64)
+    values: FloatArray = np.loadtxt(rows, delimiter=",", ndmin=2)
     starts = np.linspace(0, len(rows), min(len(rows), _POINTS), endpoint=False).astype(int)
     counts = np.diff([*starts, len(rows)])[:, None]
     mean = np.add.reduceat(values, starts) / counts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import xml.dom.minidom
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,8 +165,24 @@ def test_a_node_that_dies_leaves_a_report(
     assert run.figures["never_answered"] >= 1
     page = (run.folder / "report.html").read_text()
     assert "the node ended with status 9" in page
-    for part in page.split("<svg")[1:]:
-        xml.dom.minidom.parseString("<svg" + part.partition("</svg>")[0] + "</svg>")
+    assert page.count("data-root-id") == 4 and page.endswith("</html>")
+
+
+def test_without_the_extra_the_figures_are_still_written(
+    run_bag: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)  # makes its import raise
+    run = run_bag(make_bag(tmp_path / "bag", 12))
+    assert run.status == 0
+    told = (
+        "report.json without a page: jinja2 is not installed: pip install 'litetrack_ros[report]'"
+    )
+    assert told in capsys.readouterr().out
+    assert run.figures["frames_published"] == 12
+    assert not (run.folder / "report.html").exists()
 
 
 def test_a_node_that_does_not_start_is_told_with_its_reason(

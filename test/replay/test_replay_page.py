@@ -14,12 +14,11 @@ from replay_rows import frame, rows_of
 pytest.importorskip("rosbags")
 pytest.importorskip("bokeh")
 
-from litetrack_ros.replay.accuracy import score
 from litetrack_ros.replay.fates import attribute_fates
-from litetrack_ros.replay.figures import Measured, figures
-from litetrack_ros.replay.page import page
-from litetrack_ros.replay.report_parts import machine
-from litetrack_ros.replay.resource_use import ResourceUse
+from litetrack_ros.replay.figures import Measured, figures, score
+from litetrack_ros.replay.node_process import ResourceUse
+from litetrack_ros.replay.replay_page import page
+from litetrack_ros.replay.replay_report import machine
 from litetrack_ros.report.page import MAX_PAGE_BYTES, Picture
 
 BOX = (10.0, 20.0, 30.0, 40.0)
