@@ -13,6 +13,7 @@ others compute exactly what the benchmarks' own toolkits compute, which differ i
 - ``uav123``: the same as ``pytracking``, but frames without a target count as precise.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.errors import DatasetError
+from litetrack_ros.evaluation.metrics import summarise
 from litetrack_ros.geometry import FloatArray, overlap
 
 PLAIN = "plain"
@@ -69,6 +71,7 @@ class Convention(NamedTuple):
         curves: thresholds by the curves' titles.
         score_one: scores a sequence.
         pools_frames: whether every frame counts once, rather than every sequence.
+        clips: whether boxes are clipped to the image, so that its size must be known.
     """
 
     about: str
@@ -76,11 +79,7 @@ class Convention(NamedTuple):
     curves: Mapping[str, FloatArray]
     score_one: Callable[[ScoredSequence], _Row]
     pools_frames: bool = False
-
-    @property
-    def clips(self) -> bool:
-        """Whether boxes are clipped to the image, so that its size must be known."""
-        return self.score_one is _got10k
+    clips: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,9 +183,9 @@ def _got10k(sequence: ScoredSequence) -> _Row:
 
 
 def _overlap_row(overlaps: FloatArray) -> _Row:
+    figures = np.array(dataclasses.astuple(summarise(overlaps)))
     if not overlaps.size:
-        return _Row(np.full(3, np.nan), (np.full(len(_OVERLAPS), np.nan),), 0)
-    figures = np.array([overlaps.mean(), (overlaps > 0.5).mean(), (overlaps > 0.75).mean()])
+        return _Row(figures, (np.full(len(_OVERLAPS), np.nan),), 0)
     return _Row(figures, ((overlaps[:, None] > _OVERLAPS).mean(axis=0),), overlaps.size)
 
 
@@ -302,6 +301,7 @@ CONVENTIONS: Mapping[str, Convention] = {
         {SUCCESS: _OVERLAPS},
         _got10k,
         pools_frames=True,
+        clips=True,
     ),
     "pytracking": Convention(
         "first frame counted as right, absent targets as missed",

@@ -76,7 +76,7 @@ class TrackResult:
     timing: StageTiming
 
 
-class _Target:
+class _TargetState:
     """What is kept of a target between frames."""
 
     def __init__(
@@ -127,7 +127,7 @@ class MultiTracker:
     def __init__(self, backend: Backend, config: TrackerConfig | None = None) -> None:
         self.backend = backend
         self.config = backend.tracker_config if config is None else config
-        self._targets: dict[str, _Target] = {}
+        self._targets: dict[str, _TargetState] = {}
         self._stacked: TemplateFeatures | None = None
 
     @property
@@ -167,7 +167,7 @@ class MultiTracker:
         cropped = time.perf_counter()
         template = self.backend.encode_template(crop[None], target_box[None])
         encoded = time.perf_counter()
-        target = _Target(target_id, box, template, self.config)
+        target = _TargetState(target_id, box, template, self.config)
         self._targets[target_id] = target
         self._stacked = None
         timing = StageTiming(1e3 * (cropped - start), 1e3 * (encoded - cropped), 0.0)
@@ -249,7 +249,7 @@ class MultiTracker:
         for target in self._targets.values():
             target.machine.config = config
 
-    def _search_region(self, target: _Target) -> CropRegion:
+    def _search_region(self, target: _TargetState) -> CropRegion:
         model = self.backend.model_config
         factor = model.search_factor * target.machine.search_scale
         return CropRegion.around(target.box_xywh, factor, model.search_size)
@@ -264,7 +264,7 @@ class MultiTracker:
     def _decode(
         self,
         image: Image,
-        targets: Sequence[_Target],
+        targets: Sequence[_TargetState],
         regions: Sequence[CropRegion],
         predictions: Predictions,
     ) -> list[FloatArray]:
