@@ -18,6 +18,8 @@ import importlib
 from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
+from litetrack_ros.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from litetrack_ros.backends.registry import open_backend
     from litetrack_ros.config import ModelChoice, TrackerConfig
@@ -39,7 +41,6 @@ __all__ = [
     "open_backend",
     "open_source",
 ]
-__version__ = "0.1.0"
 
 # The generated messages (litetrack_ros.msg) lie in the folder of the ROS installation. Where this
 # source tree is found first, extend_path adds that folder, so that both are one package.

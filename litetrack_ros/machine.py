@@ -12,7 +12,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from litetrack_ros import __version__
+from litetrack_ros.version import __version__
 
 _PACKAGES = (
     "numpy",

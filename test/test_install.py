@@ -201,7 +201,8 @@ def test_one_version_everywhere(root: Path):
     assert manifest.findtext("version") == litetrack_ros.__version__
     assert manifest.findtext("name") == "litetrack_ros"
     assert (
-        'version = { attr = "litetrack_ros.__version__" }' in (root / "pyproject.toml").read_text()
+        'version = { attr = "litetrack_ros.version.__version__" }'
+        in (root / "pyproject.toml").read_text()
     )
 
 

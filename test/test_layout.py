@@ -1,6 +1,7 @@
 """Imports point one way, ROS stays in the node, and the ONNX path needs no torch."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -160,6 +161,28 @@ def needs_ros() -> set[str]:
     ):
         found |= more
     return found
+
+
+def test_no_imports_run_in_a_circle():
+    """Late imports, and those for annotations only, count too."""
+    known = modules()
+    graph: dict[str, set[str]] = {name: set() for name in known}
+    for module, path in known.items():
+        for node in ast.walk(ast.parse(path.read_text(), str(path))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+                graph[module] |= {name if name in known else node.module for name in names}
+            elif isinstance(node, ast.Import):
+                graph[module] |= {alias.name for alias in node.names}
+    own = {module: {name for name in names if name in known} for module, names in graph.items()}
+    order = list(graphlib.TopologicalSorter(own).static_order())  # CycleError names the circle
+    assert set(order) == set(known)
+
+
+def test_no_file_does_several_things():
+    """A file that passes 400 lines does; few lines alone are no reason for a file of its own."""
+    lengths = {name: len(path.read_text().splitlines()) for name, path in modules().items()}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}
 
 
 def test_tools_import_what_knows_ros_late():

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from litetrack_ros import __version__
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.evaluation.comparison import Comparison, paper_figures
 from litetrack_ros.evaluation.results import read_run
@@ -14,6 +13,7 @@ from litetrack_ros.media.drawing import draw_box, tile
 from litetrack_ros.opencv import cv2
 from litetrack_ros.report.charts import COLORS, Line, curves
 from litetrack_ros.report.page import Picture, Section, Table, render
+from litetrack_ros.version import __version__
 
 STRIP_FRAMES = 6
 STRIP_WIDTH_PX = 220

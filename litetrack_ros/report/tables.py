@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from litetrack_ros import __version__
 from litetrack_ros.files import write_text
+from litetrack_ros.version import __version__
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

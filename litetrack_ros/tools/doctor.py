@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from litetrack_ros import __version__
 from litetrack_ros.config import DEFAULT_MODEL, ModelChoice
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import LiteTrackError
 from litetrack_ros.report.tables import write_json
 from litetrack_ros.tools.arguments import add_json_argument
+from litetrack_ros.version import __version__
 
 EXIT_FAULT = 1
 OK, NOTE, FAULT = "ok", "note", "FAULT"

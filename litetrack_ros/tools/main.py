@@ -14,9 +14,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
-from litetrack_ros import __version__
 from litetrack_ros.errors import LiteTrackError
 from litetrack_ros.tools.arguments import read_request
+from litetrack_ros.version import __version__
 
 EXIT_BAD_INPUT = 2  # argparse uses the same status
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch.optim import Optimizer
 
-from litetrack_ros import __version__
 from litetrack_ros.config import TrackerConfig, from_json, to_json
 from litetrack_ros.errors import ConfigError, MissingDependencyError, WeightsError
 from litetrack_ros.files import replacing, write_text
@@ -28,6 +27,7 @@ from litetrack_ros.report.page import Section, render
 from litetrack_ros.training.network import TrainedNetwork
 from litetrack_ros.training.recipe import Recipe
 from litetrack_ros.training.schedule import Ema
+from litetrack_ros.version import __version__
 
 STATE_FILE = "state.pt"
 LATEST_FILE = "latest.safetensors"
