@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
-import litetrack_ros.backends.onnx_files as onnx_files
+from litetrack_ros.backends import onnx_files
 from litetrack_ros.backends.onnx_files import BOXES, CROPS, KEYS, VALUES, OnnxPaths
 from litetrack_ros.config import to_json
 from litetrack_ros.dependencies import require

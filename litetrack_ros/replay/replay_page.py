@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-import litetrack_ros.report.charts as charts
 from litetrack_ros.replay.fates import Rows
 from litetrack_ros.replay.figures import Measured, format_figure, stage_durations
+from litetrack_ros.report import charts
 from litetrack_ros.report.page import Picture, Section, Table, render
 from litetrack_ros.tracker.state import State
 

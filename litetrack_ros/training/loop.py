@@ -10,14 +10,12 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
-import litetrack_ros.training.losses as losses
-import litetrack_ros.training.network as network
-import litetrack_ros.training.run_folder as run_folder
 from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.model.head import HeadMaps
 from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.model.stem import EfficientNetLite0Stem
+from litetrack_ros.training import losses, network, run_folder
 from litetrack_ros.training.batches import PairBatch, PairSource, StepBatches, roll_templates
 from litetrack_ros.training.init_from import load_pretrained_stem
 from litetrack_ros.training.processes import ProcessGroup, StopRequest, process_group

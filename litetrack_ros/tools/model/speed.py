@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-import litetrack_ros.speed.timing as timing
 from litetrack_ros import machine
 from litetrack_ros.backends.onnx_files import PRECISIONS, model_name
 from litetrack_ros.config import DEFAULT_MODEL, ModelChoice
@@ -21,6 +20,7 @@ from litetrack_ros.files import write_text
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.report.tables import format_table, write_json
+from litetrack_ros.speed import timing
 from litetrack_ros.speed.authors import measure_authors, variants_of
 from litetrack_ros.tools.arguments import Progress, add_json_argument
 
