@@ -17,8 +17,8 @@ from litetrack_ros.config import read_yaml
 from litetrack_ros.datasets.benchmarks import BENCHMARKS
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.errors import DatasetError
+from litetrack_ros.evaluation.bootstrap import PairedDifference, paired_bootstrap
 from litetrack_ros.evaluation.conventions import CONVENTIONS, ScoredSequence, Scores, score
-from litetrack_ros.evaluation.metrics import PairedDifference, paired_bootstrap
 from litetrack_ros.evaluation.results import SequenceRun, read_repetitions, read_run
 from litetrack_ros.evaluation.runner import PERTURBATION
 from litetrack_ros.geometry import FloatArray

@@ -1,4 +1,4 @@
-"""Figures over frames and sequences: overlap, how well a score can be trusted, paired intervals.
+"""Figures over frames and sequences: overlap, and how well a score can be trusted.
 
 AO, SR50 and SR75 bear GOT-10k's names (paper Sec. IV-B): AO is the mean overlap of the scored
 frames, SR the share of them whose overlap exceeds a threshold. Which frames are scored, and how
@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from litetrack_ros.errors import DatasetError
 from litetrack_ros.geometry import FloatArray
 
 FOUND_PRECISION = 0.9  # of the frames that score at least the found threshold
@@ -39,52 +38,6 @@ def summarise(overlaps: FloatArray) -> OverlapScores:
     return OverlapScores(
         float(overlaps.mean()), float((overlaps > 0.5).mean()), float((overlaps > 0.75).mean())
     )
-
-
-class PairedDifference(NamedTuple):
-    """Mean difference of two trackers and its interval.
-
-    Attributes:
-        mean: of the first less the second.
-        low, high: of the 95 % interval.
-        share_above: part of the resamples in which the first is better, ties counting half.
-    """
-
-    mean: float
-    low: float
-    high: float
-    share_above: float
-
-
-def paired_bootstrap(
-    first: npt.ArrayLike, second: npt.ArrayLike, resamples: int = 10_000, seed: int = 0
-) -> PairedDifference:
-    """Resample sequences, both trackers together.
-
-    Args:
-        first, second: a figure a sequence each, in the same order, ``(S,)``; sequences without a
-            figure of both are left out.
-        resamples: how often.
-        seed: of the resampling.
-
-    Raises:
-        ValueError: the two differ in length.
-        DatasetError: no sequence has a figure of both.
-    """
-    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(f"{a.size} figures cannot be paired with {b.size}")
-    difference = a - b
-    difference = difference[np.isfinite(difference)]
-    if not difference.size:
-        raise DatasetError("no sequence has a figure of both trackers that could be paired")
-    rng = np.random.default_rng(seed)
-    means = np.empty(resamples)
-    for k in range(resamples):
-        means[k] = difference[rng.integers(0, difference.size, difference.size)].mean()
-    low, high = np.quantile(means, [0.025, 0.975])
-    above = (means > 0).mean() + 0.5 * (means == 0).mean()
-    return PairedDifference(float(difference.mean()), float(low), float(high), float(above))
 
 
 def roc_area(positives: npt.ArrayLike, negatives: npt.ArrayLike) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from litetrack_ros.replay.fates import Rows
-from litetrack_ros.replay.figures import Measured, format_figure, stage_durations
+from litetrack_ros.replay.measures import Measured, format_figure, stage_durations
 from litetrack_ros.report import charts
 from litetrack_ros.report.page import Picture, Section, Table, render
 from litetrack_ros.tracker.state import State

@@ -26,7 +26,7 @@ from litetrack_ros.opencv import cv2
 from litetrack_ros.replay.bag_reader import COMPRESSED_IMAGE, Bag, BagMessage, decode
 from litetrack_ros.replay.bag_writer import FrameResult, copy_with_results
 from litetrack_ros.replay.fates import COLUMNS, COUNTS, STAGES, Fates, Rows
-from litetrack_ros.replay.figures import (
+from litetrack_ros.replay.measures import (
     Measured,
     format_figure,
     stage_durations,

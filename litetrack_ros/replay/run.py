@@ -17,7 +17,7 @@ from litetrack_ros.files import make_folder
 from litetrack_ros.node.dds import stay_on_this_machine, use_image_profile
 from litetrack_ros.replay.bag_reader import COMPRESSED_IMAGE, Bag
 from litetrack_ros.replay.fates import ReplayedFrame, RowWriter, attribute_fates, read_rows
-from litetrack_ros.replay.figures import Measured, figures, score, summarise_durations
+from litetrack_ros.replay.measures import Measured, figures, score, summarise_durations
 from litetrack_ros.replay.node_process import DEFAULT_COMMAND, ResourceUse, ResourceWatch
 from litetrack_ros.replay.player import InitialTarget, at_rate, available_memory_bytes, preload
 from litetrack_ros.replay.playlist import Inputs, PlayedMessage, Playlist, read_inputs

@@ -22,8 +22,8 @@ from torch.nn import functional as F
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import WeightsError
+from litetrack_ros.model.authors_checkpoints import UNUSED_KEYS, read_checkpoint
 from litetrack_ros.model.litetrack import LiteTrack
-from litetrack_ros.model.official import UNUSED_KEYS, read_checkpoint
 from litetrack_ros.model.stem import EfficientNetLite0Stem
 
 SAFETENSORS = ".safetensors"

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from litetrack_ros.evaluation.metrics import paired_bootstrap, roc_area, score_report, summarise
+from litetrack_ros.evaluation.bootstrap import paired_bootstrap
+from litetrack_ros.evaluation.metrics import roc_area, score_report, summarise
 
 
 @pytest.mark.parametrize(

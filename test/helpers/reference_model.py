@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from litetrack_ros.config import TrackerConfig, variant
+from litetrack_ros.model.authors_checkpoints import build_official
 from litetrack_ros.model.checkpoint import LoadedWeights
 from litetrack_ros.model.litetrack import LiteTrack
-from litetrack_ros.model.official import build_official
 
 SCENE_SIZE = (640, 480)
 SCENE_BOX = (300.0, 200.0, 60.0, 48.0)

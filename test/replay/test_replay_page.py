@@ -15,7 +15,7 @@ pytest.importorskip("rosbags")
 pytest.importorskip("bokeh")
 
 from litetrack_ros.replay.fates import attribute_fates
-from litetrack_ros.replay.figures import Measured, figures, score
+from litetrack_ros.replay.measures import Measured, figures, score
 from litetrack_ros.replay.node_process import ResourceUse
 from litetrack_ros.replay.replay_page import page
 from litetrack_ros.replay.replay_report import machine

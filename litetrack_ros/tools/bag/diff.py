@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from litetrack_ros.replay.figures import comparison, read_figures
+from litetrack_ros.replay.measures import comparison, read_figures
 from litetrack_ros.report.tables import format_table
 
 

@@ -38,8 +38,8 @@ def run(request: Request) -> int:
     """Read, check every key, write."""
     require("torch")
     require("safetensors")
+    from litetrack_ros.model.authors_checkpoints import build_official, read_official
     from litetrack_ros.model.checkpoint import save_weights
-    from litetrack_ros.model.official import build_official, read_official
 
     if request.output.suffix != _SUFFIX:
         raise WeightsError(

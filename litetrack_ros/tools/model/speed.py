@@ -156,7 +156,7 @@ def _others(request: Request, image: Uint8Image, box: FloatArray) -> Iterator[ti
 def _measure(
     request: Request, subjects: list[timing.Subject]
 ) -> tuple[list[list[str]], list[dict[str, Any]]]:
-    from litetrack_ros.replay.figures import summarise_durations
+    from litetrack_ros.replay.measures import summarise_durations
 
     measures = {
         (subject.name, name): call

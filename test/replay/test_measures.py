@@ -14,7 +14,7 @@ from replay_rows import frame, rows_of
 pytest.importorskip("rosbags")
 
 from litetrack_ros.replay.fates import attribute_fates
-from litetrack_ros.replay.figures import (
+from litetrack_ros.replay.measures import (
     Measured,
     figures,
     jitter,

@@ -12,7 +12,7 @@ import torch
 from small_models import small_config, small_model
 
 from litetrack_ros.errors import WeightsError
-from litetrack_ros.model.official import build_official, read_official
+from litetrack_ros.model.authors_checkpoints import build_official, read_official
 
 
 class Settings:
