@@ -49,7 +49,7 @@ VERBS: dict[str, dict[str, str]] = {
         "objects": "outline the main objects of photos, to train on",
         "clips": "cut moving objects out of videos from a fixed camera, to train on",
         "label": "label a video by tracking it forwards and backwards, to train on",
-        "dev-set": "write made sequences and held-out clips to choose models on",
+        "dev-set": "write made or spliced sequences and held-out clips to choose models on",
     },
     "node": {
         "select": "select the node's target with the mouse on a live image topic",
