@@ -1,11 +1,14 @@
-"""How sure a difference between two trackers is: a paired bootstrap over sequences."""
+"""How sure a figure is, or a difference between two trackers: a bootstrap over sequences."""
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.errors import DatasetError
+from litetrack_ros.geometry import FloatArray
 
 
 class PairedDifference(NamedTuple):
@@ -52,3 +55,22 @@ def paired_bootstrap(
     low, high = np.quantile(means, [0.025, 0.975])
     above = (means > 0).mean() + 0.5 * (means == 0).mean()
     return PairedDifference(float(difference.mean()), float(low), float(high), float(above))
+
+
+def resampled_counts(sequences: int, resamples: int, seed: int = 0) -> FloatArray:
+    """How often each sequence is drawn in each resample, ``(resamples, sequences)``."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(sequences, np.full(sequences, 1.0 / sequences), resamples)
+    return drawn.astype(np.float64)
+
+
+def interval(values: Sequence[float], sequences: int) -> tuple[float, float]:
+    """The 95 % interval of a figure of all resamples; NaN where one sequence is all there is.
+
+    Resamples in which the figure is not defined are left out.
+    """
+    known = np.array([value for value in values if not math.isnan(value)])
+    if sequences < 2 or not known.size:
+        return math.nan, math.nan
+    low, high = np.quantile(known, [0.025, 0.975], method="nearest")
+    return float(low), float(high)

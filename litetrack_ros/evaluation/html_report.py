@@ -1,12 +1,14 @@
 """A comparison as one HTML file: tables, curves, and strips of the worst sequences."""
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.evaluation.comparison import Comparison, paper_figures
+from litetrack_ros.evaluation.long_term_report import LongTermReport
 from litetrack_ros.evaluation.results import read_run
 from litetrack_ros.images import to_bgr8
 from litetrack_ros.media.drawing import draw_box, tile
@@ -20,13 +22,19 @@ STRIP_WIDTH_PX = 220
 _TRUTH_BGR, _RESULT_BGR = (80, 220, 80), (60, 60, 240)
 
 
-def html_report(comparison: Comparison, results: dict[str, Path], worst: int = 5) -> str:
+def html_report(
+    comparison: Comparison,
+    results: dict[str, Path],
+    worst: int = 5,
+    long_term: Mapping[str, LongTermReport] | None = None,
+) -> str:
     """The page.
 
     Args:
         comparison: what to show.
         results: folders of result files, as it was made from.
         worst: sequences of the first tracker to show pictures of.
+        long_term: figures by tracker, where they are to be shown.
 
     Raises:
         MissingDependencyError: what makes pages is not installed.
@@ -65,6 +73,8 @@ def html_report(comparison: Comparison, results: dict[str, Path], worst: int = 5
         label = f"{curve.title}, % of frames"
         charts.append(curves(lines, curve.x_label, label, y_end=100))
     sections.append(Section("Curves", charts=charts))
+    if long_term:
+        sections += _long_term(long_term, colors)
     rows = [
         [tag, *(f"{values[name]:.1f}" for name in c.figures)]
         for tag, values in c.attributes.items()
@@ -79,6 +89,23 @@ def html_report(comparison: Comparison, results: dict[str, Path], worst: int = 5
     table = Table(["sequence", *c.per_sequence], rows)
     sections += [Section(f"{main} by sequence", table=table), _worst(c, results, worst)]
     return render(f"{c.benchmark}: {len(c.sequences)} sequences", sections)
+
+
+def _long_term(reports: Mapping[str, LongTermReport], colors: Mapping[str, str]) -> list[Section]:
+    ends = np.array([0.0, 1.0])
+    lines = {"as it should be": Line(ends, ends, COLORS[-1])}
+    for name, report in reports.items():
+        if report.reliability is not None:
+            bins = report.reliability
+            lines[name] = Line(bins.mean_score, bins.share_right, colors[name])
+    about = "Ten bins of equal mass, sequences of equal weight; right is an overlap of a half on."
+    chart = curves(lines, "score", "share of right boxes", y_end=1)
+    sections = [Section("Reliability of the score", about, charts=[chart])]
+    for name, report in reports.items():
+        sections.append(Section(f"Long-term figures of {name}", table=Table(*report.table())))
+        table = Table(*report.sequence_table())
+        sections.append(Section(f"Long-term figures of {name} by sequence", table=table))
+    return sections
 
 
 def _figure(value: float) -> str:

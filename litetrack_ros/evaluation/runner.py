@@ -27,6 +27,7 @@ from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import TrackResult
 
 PERTURBATION = 0.05  # of the box's sides
+STATELESS = "stateless"  # folder of the runs without the state machine, in that of the results
 
 MakeTracker = Callable[[], OneTargetTracker]
 OnFrame = Callable[[], None]

@@ -58,10 +58,12 @@ class TrackerChoice:
     Attributes:
         name: :data:`LITETRACK`, or a key of :data:`CLASSES`.
         model: the network of the former; its device counts where no other is given.
+        stateless: run the former without its state machine: TRACKING, whatever the score.
     """
 
     name: str
     model: ModelChoice
+    stateless: bool = False
 
     def open(self) -> OpenedTracker:
         """Open it on the model's device.
@@ -73,7 +75,10 @@ class TrackerChoice:
             OpenCvTracker(self.name)  # an unknown name ends here, before the first frame
             return OpenedTracker(lambda: OpenCvTracker(self.name), None)
         backend = open_backend(self.model)
-        return OpenedTracker(lambda: Tracker(backend), backend.info)
+        config = backend.tracker_config
+        if self.stateless:
+            config = dataclasses.replace(config, lost_threshold=0.0)
+        return OpenedTracker(lambda: Tracker(backend, config), backend.info)
 
     def open_on(self, device: str) -> MakeTracker:
         """Open it on another device; see :meth:`open`."""

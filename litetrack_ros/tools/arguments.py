@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice
+from litetrack_ros.errors import ConfigError
 
 if TYPE_CHECKING:
     from litetrack_ros.backends.base import BackendInfo
@@ -82,6 +83,33 @@ def describe_backend(info: BackendInfo) -> str:
 def add_json_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--json FILE``, which every command that prints a table takes."""
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as JSON")
+
+
+def add_long_term_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--long-term`` and ``--frame-rate``."""
+    parser.add_argument(
+        "--long-term",
+        action="store_true",
+        help="also measure whether the state and the score can be trusted, and how soon a target "
+        "that was away is found",
+    )
+    parser.add_argument(
+        "--frame-rate",
+        type=float,
+        default=30.0,
+        metavar="HZ",
+        help="of the sequences, for --long-term (%(default)s)",
+    )
+
+
+def check_frame_rate(frame_rate_hz: float) -> None:
+    """Refuse a rate that no sequence has.
+
+    Raises:
+        ConfigError: not above 0.
+    """
+    if not frame_rate_hz > 0:
+        raise ConfigError(f"--frame-rate is {frame_rate_hz:g}, but must be above 0")
 
 
 def add_clip_arguments(parser: argparse.ArgumentParser, output_help: str) -> None:

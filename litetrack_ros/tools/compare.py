@@ -8,9 +8,14 @@ from litetrack_ros.datasets.benchmarks import BENCHMARKS, read_benchmark
 from litetrack_ros.evaluation.comparison import compare_results, paper_figures
 from litetrack_ros.evaluation.conventions import CONVENTIONS
 from litetrack_ros.evaluation.html_report import html_report
+from litetrack_ros.evaluation.long_term_report import long_term_of_results
 from litetrack_ros.files import write_text
-from litetrack_ros.report.tables import figures_table, write_json
-from litetrack_ros.tools.arguments import add_json_argument
+from litetrack_ros.report.tables import figures_table, format_table, write_json
+from litetrack_ros.tools.arguments import (
+    add_json_argument,
+    add_long_term_arguments,
+    check_frame_rate,
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,8 @@ class Request:
     results: tuple[str, ...]
     convention: str | None
     html: Path | None
+    long_term: bool
+    frame_rate: float
     json: Path | None
 
 
@@ -39,11 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--convention", choices=list(CONVENTIONS), help="how to score (the benchmark's own)"
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report with plots")
+    add_long_term_arguments(parser)
     add_json_argument(parser)
 
 
 def run(request: Request) -> int:
     """Score, print the table, write what was asked for."""
+    check_frame_rate(request.frame_rate)
     trackers = dict(_named(text) for text in request.results)
     sequences = read_benchmark(request.benchmark, request.dir)
     comparison = compare_results(request.benchmark, sequences, trackers, request.convention)
@@ -58,9 +67,18 @@ def run(request: Request) -> int:
     columns, paper = paper_figures(request.benchmark)
     if paper:
         print(figures_table("the paper", columns, paper))
-    write_json(request.json, comparison.as_json())
+    figures, long_term = comparison.as_json(), {}
+    if request.long_term:
+        long_term = {
+            name: long_term_of_results(sequences, folder, request.frame_rate)
+            for name, folder in trackers.items()
+        }
+        for name, report in long_term.items():
+            print(f"\n{name}\n{format_table(*report.table())}")
+        figures["long_term"] = {name: report.as_json() for name, report in long_term.items()}
+    write_json(request.json, figures)
     if request.html is not None:
-        write_text(request.html, html_report(comparison, trackers))
+        write_text(request.html, html_report(comparison, trackers, long_term=long_term))
     return 0
 
 
