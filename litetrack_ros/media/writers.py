@@ -103,11 +103,11 @@ def write_image(path: Path, image_bgr: Uint8Image, jpeg_quality: int = 95) -> No
     Raises:
         MediaError: a suffix OpenCV does not write, or the file cannot be written.
     """
+    is_jpeg = path.suffix.lower() in (".jpg", ".jpeg")
+    settings = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality] if is_jpeg else []
     with replacing(path) as temporary:
         try:
-            written = cv2.imwrite(
-                str(temporary), image_bgr, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality]
-            )
+            written = cv2.imwrite(str(temporary), image_bgr, settings)
         except cv2.error as error:
             raise MediaError(f"cannot write {path} as a picture; call it .png or .jpg") from error
         if not written:
