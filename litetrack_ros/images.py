@@ -5,6 +5,7 @@ Conversion is done on the crop where it can be: a crop holds fewer pixels than a
 the same reason image files can be decoded at a reduced scale, and be measured without decoding.
 """
 
+import re
 import struct
 from typing import Any, Literal
 
@@ -40,6 +41,9 @@ _DECODING = {
 }
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
+_WEBP = re.compile(rb"RIFF....WEBP(VP8[ LX])", re.DOTALL)
+_WEBP_HEADER_BYTES = 30
+_WEBP_SIDE_BITS = 14  # of a lossless or lossy picture
 _NO_LENGTH = {0x01, *range(0xD0, 0xD9)}
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
@@ -111,7 +115,7 @@ def reduction_for(shrink: float) -> int:
 
 
 def image_size(encoded: bytes) -> tuple[int, int]:
-    """Width and height in px, from the header of a JPEG or PNG; other formats are decoded.
+    """Width and height in px, from the header of a JPEG, PNG or WebP; other formats are decoded.
 
     Raises:
         DatasetError: not an image.
@@ -123,8 +127,24 @@ def image_size(encoded: bytes) -> tuple[int, int]:
         found = _jpeg_size(encoded)
         if found is not None:
             return found
+    kind = _WEBP.match(encoded)
+    if kind is not None and len(encoded) >= _WEBP_HEADER_BYTES:
+        return _webp_size(encoded, kind.group(1))
     image = decode_bgr(encoded)
     return image.shape[1], image.shape[0]
+
+
+def _webp_size(encoded: bytes, kind: bytes) -> tuple[int, int]:
+    """Of the canvas (``VP8X``), or of a single lossless (``VP8L``) or lossy picture."""
+    if kind == b"VP8X":
+        width, height = (int.from_bytes(encoded[at : at + 3], "little") + 1 for at in (24, 27))
+        return width, height
+    if kind == b"VP8L":
+        sides = int.from_bytes(encoded[21:25], "little")
+        most = 1 << _WEBP_SIDE_BITS
+        return sides % most + 1, (sides >> _WEBP_SIDE_BITS) % most + 1
+    width, height = struct.unpack("<HH", encoded[26:30])
+    return width % (1 << _WEBP_SIDE_BITS), height % (1 << _WEBP_SIDE_BITS)
 
 
 def _jpeg_size(encoded: bytes) -> tuple[int, int] | None:
