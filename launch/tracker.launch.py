@@ -20,6 +20,9 @@ def start(context, *_):
     given = {name: LaunchConfiguration(name).perform(context) for name in PARAMETERS}
     use_sim_time = LaunchConfiguration("use_sim_time").perform(context)
     overrides = {name: value for name, value in given.items() if value}
+    autostart = LaunchConfiguration("autostart").perform(context)
+    if autostart:
+        overrides["autostart"] = autostart.lower() in ("true", "1")
     overrides["use_sim_time"] = use_sim_time.lower() in ("true", "1")
     return [
         Node(
@@ -47,6 +50,12 @@ def generate_launch_description():
         DeclareLaunchArgument("namespace", default_value="", description="of the node"),
         DeclareLaunchArgument(
             "use_sim_time", default_value="false", description="take the time from /clock"
+        ),
+        DeclareLaunchArgument(
+            "autostart",
+            default_value="",
+            description="true: configure and activate at start; false: wait for transitions "
+            "(empty: as in the file)",
         ),
     ]
     arguments += [

@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "export": EVALUATING | {"export"},
     "speed": EVALUATING | {"export", "speed"},
     "training": EVALUATING | {"pairs", "training"},
-    "node": TRACKING | {"media", "node", "msg"},
+    "node": TRACKING | {"media", "node", "msg", "srv"},
     "replay": EVALUATING | {"node", "msg", "replay"},
     "tools": EVALUATING | {"pairs", "export", "speed", "training", "replay", "node", "tools"},
 }
@@ -90,7 +90,7 @@ def part_of(name: str) -> str:
         return "front door"
     words = name.split(".")
     path = SOURCE.joinpath(*words[1:2])
-    return words[1] if len(words) > 1 and (path.is_dir() or words[1] == "msg") else ""
+    return words[1] if len(words) > 1 and (path.is_dir() or words[1] in ("msg", "srv")) else ""
 
 
 def modules() -> dict[str, Path]:

@@ -1,13 +1,17 @@
 """What rclpy does not offer in public or under one name, and what may be missing of ROS 2."""
 
+import contextlib
 import importlib
+import queue
+import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
-from rclpy.qos import qos_policy_name_from_kind
+from rclpy.qos import QoSProfile, qos_policy_name_from_kind
 
 from litetrack_ros.errors import ImageError
 from litetrack_ros.images import Uint8Image
@@ -52,6 +56,103 @@ def parameter_override_names(node: Node) -> list[str]:
     it, unknown names go unnoticed.
     """
     return list(getattr(node, "_parameter_overrides", {}))
+
+
+class LaterAnswers:
+    """Answers to service calls that are not ready when the callback returns.
+
+    rclpy's own way, a coroutine that awaits a future, is not taken: a future that another thread
+    sets does not wake the executor (rclpy issues 1462 and 1467), and a coroutine that waits keeps
+    it from sleeping at all (1405). Here the callback returns at once, the executor's attempt to
+    send what it returned only notes the request's header, and the answer is sent by the executor's
+    thread, which a guard condition wakes.
+
+    Args:
+        node: makes services.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._ready: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._guard = node.create_guard_condition(self.send)
+
+    def create_service(
+        self,
+        kind: Any,
+        name: str,
+        callback: Callable[[Any, Callable[[Any], None]], None],
+        qos: QoSProfile,
+    ) -> Any:
+        """A service whose callback gets the request and a function to answer with.
+
+        Args:
+            kind: the service's type.
+            name: of the service.
+            callback: must return at once; the function may be called from any thread, once.
+            qos: its depth bounds the calls that wait for the callback.
+        """
+
+        def begin(request: Any, _: Any) -> "_LaterAnswer":
+            answer = _LaterAnswer(self)
+            callback(request, answer.give)
+            return answer
+
+        service = self._node.create_service(kind, name, begin, qos_profile=qos)
+        send = service.send_response
+
+        def send_or_note(response: Any, header: Any) -> None:
+            if isinstance(response, _LaterAnswer):
+                response.address(lambda given: send(given, header))
+            else:
+                send(response, header)
+
+        # The executor looks this up on the object for each call, from Humble to Kilted.
+        vars(service)["send_response"] = send_or_note
+        return service
+
+    def send(self) -> None:
+        """Send all answers that are ready; called by the executor's thread only."""
+        while True:
+            try:
+                answer = self._ready.get_nowait()
+            except queue.Empty:
+                return
+            # A client that has gone, or a service that was destroyed, takes no answer.
+            with contextlib.suppress(RuntimeError):
+                answer()
+
+    def add(self, answer: Callable[[], None]) -> None:
+        """Have an answer sent by the executor's thread, soon. Thread-safe."""
+        self._ready.put(answer)
+        with contextlib.suppress(RuntimeError):  # the node has been destroyed
+            self._guard.trigger()
+
+
+class _LaterAnswer:
+    """Brings an answer and the place to send it to together, in whatever order they come."""
+
+    def __init__(self, answers: LaterAnswers) -> None:
+        self._answers = answers
+        self._response: Any = None
+        self._send: Callable[[Any], None] | None = None
+        self._lock = threading.Lock()
+
+    def give(self, response: Any) -> None:
+        with self._lock:
+            self._response, send = response, self._send
+        if send is not None:
+            self._answers.add(lambda: send(response))
+
+    def address(self, send: Callable[[Any], None]) -> None:
+        with self._lock:
+            self._send, response = send, self._response
+        if response is not None:
+            self._answers.add(lambda: send(response))
+
+
+def lifecycle_label(node: LifecycleNode) -> str:
+    """The label of a node's present state, such as ``active``; rclpy has it from Kilted on."""
+    return str(node._state_machine.current_state[1])
 
 
 def optional_module(name: str) -> ModuleType | None:

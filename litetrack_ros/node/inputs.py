@@ -1,4 +1,4 @@
-"""Subscribes to images and init boxes; the callbacks only check and store."""
+"""Subscribes to images; the callback only checks and stores."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +7,9 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
+from sensor_msgs.msg import CompressedImage, Image
 
 from litetrack_ros.errors import ImageError
-from litetrack_ros.msg import InitBox
 from litetrack_ros.node.compat import parameter_override_names, subscribe_and_watch_qos
 from litetrack_ros.node.conversion import (
     ConvertedImage,
@@ -19,14 +18,9 @@ from litetrack_ros.node.conversion import (
     convert_compressed,
     convert_image,
 )
-from litetrack_ros.node.diagnostics import NoticeBoard, SlidingWindow
+from litetrack_ros.node.diagnostics import NoticeBoard, SlidingWindow, no_image_message
 from litetrack_ros.node.frames import FrameSlot, ReceivedFrame
-from litetrack_ros.node.init_boxes import InitRequest
 from litetrack_ros.node.messages import stamp_to_ns
-
-_INIT_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
-
-_Box = tuple[float, float, float, float]
 
 
 def image_topic(node: Node, transport: str) -> str:
@@ -111,6 +105,31 @@ class ImageInput:
             return convert_compressed(message)
         return convert_image(message, self._fallback)
 
+    def check_silence(self, timeout_s: float) -> None:
+        """Report a topic on which no image came for so long, and what may be done about it."""
+        silent_s = time.perf_counter() - self.last_arrival_s
+        if silent_s < timeout_s:
+            self._board.end("no_images")
+            return
+        node = self._node
+        wanted = f"sensor_msgs/msg/{'CompressedImage' if self._compressed else 'Image'}"
+        topics = [
+            name
+            for name, types in node.get_topic_names_and_types()
+            if wanted in types and node.count_publishers(name)
+        ]
+        own = node.resolve_topic_name("~/debug_image")
+        self._board.post(
+            "no_images",
+            no_image_message(
+                self.topic,
+                self.qos_text,
+                silent_s,
+                node.count_publishers(self.topic),
+                [name for name in topics if name != own],
+            ),
+        )
+
     def destroy(self) -> None:
         """End the subscription."""
         self._is_destroyed = True
@@ -124,6 +143,8 @@ class ImageInput:
         self.transport_window.add(transport_ms)
         if abs(transport_ms) > self._stale_ms():
             self._report_stale(stamp_ns, transport_ms)
+        else:
+            self._board.end("stale_stamps")
         if not self._compressed:
             try:
                 check_image_message(message, self._fallback)
@@ -168,43 +189,3 @@ class ImageInput:
         self._node.destroy_subscription(self._subscription)
         self._subscription = self._subscribe(ReliabilityPolicy.BEST_EFFORT)
         self._node.get_logger().info(f"{self.topic} has a best-effort publisher: so is this node")
-
-
-class InitInput:
-    """The subscriptions to ~/init_box and ~/init_roi.
-
-    Args:
-        node: creates them.
-        newest: asks for the newest frame held.
-        accept: takes a request.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        newest: Callable[[], ReceivedFrame | None],
-        accept: Callable[[InitRequest], None],
-    ) -> None:
-        self._node = node
-        self._newest = newest
-        self._accept = accept
-        self._subscriptions = [
-            node.create_subscription(InitBox, "~/init_box", self._on_box, _INIT_QOS),
-            node.create_subscription(RegionOfInterest, "~/init_roi", self._on_roi, _INIT_QOS),
-        ]
-
-    def destroy(self) -> None:
-        """End the subscriptions."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-
-    def _on_box(self, message: Any) -> None:
-        box = (message.x, message.y, message.width, message.height)
-        self._request(message.target_id, stamp_to_ns(message.header.stamp), box)
-
-    def _on_roi(self, message: Any) -> None:
-        box = (message.x_offset, message.y_offset, message.width, message.height)
-        self._request("", 0, tuple(float(v) for v in box))  # type: ignore[arg-type]
-
-    def _request(self, target_id: str, stamp_ns: int, box: _Box) -> None:
-        self._accept(InitRequest(target_id, stamp_ns, box, time.perf_counter(), self._newest()))

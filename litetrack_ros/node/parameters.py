@@ -93,8 +93,14 @@ SPECS: tuple[Spec, ...] = (
     ),
     Spec("image_transport", "raw", "form of the images", choices=("raw", "compressed")),
     Spec("max_targets", 1, "targets to follow; with 1 a new target replaces the old", 1, 64),
-    Spec("ring_frames", 90, "recent images kept for init boxes: number at most", 1, 1000),
-    Spec("ring_mb", 128, "recent images kept for init boxes: megabytes at most", 1, 16384),
+    Spec("ring_s", 3.0, "recent images kept for selections, s", 0.0, 60.0),
+    Spec(
+        "ring_mb",
+        128,
+        "recent images kept for selections, megabytes at most; old ones are reduced to fit",
+        1,
+        16384,
+    ),
     Spec("publish_detections", False, "also publish vision_msgs/Detection2DArray"),
     Spec(
         "catch_up_max_ms",
@@ -134,6 +140,14 @@ SPECS: tuple[Spec, ...] = (
         "warn of image stamps that are older than this, or this far in the future, ms",
         1.0,
         1e7,
+        live=True,
+    ),
+    Spec(
+        "lost_timeout_s",
+        30.0,
+        "how long a target may be LOST until it is given up, s; 0 is for ever",
+        0.0,
+        86400.0,
         live=True,
     ),
     Spec("debug_image", True, "publish ~/debug_image while somebody listens", live=True),
@@ -196,6 +210,9 @@ SPECS: tuple[Spec, ...] = (
 )
 BY_NAME: dict[str, Spec] = {spec.name: spec for spec in SPECS}
 
+# Names of the release before, and what to set instead.
+RENAMED = {"ring_frames": "ring_s"}
+
 _TRACKER_FIELDS = tuple(
     field.name for field in dataclasses.fields(TrackerConfig) if field.name in BY_NAME
 )
@@ -231,30 +248,34 @@ def worker_settings(values: Mapping[str, Any], own: TrackerConfig) -> WorkerSett
         catch_up_max_ms=values["catch_up_max_ms"],
         init_stamp_tolerance_ms=values["init_stamp_tolerance_ms"],
         init_wait_ms=values["init_wait_ms"],
+        lost_timeout_s=values["lost_timeout_s"],
     )
 
 
 def unknown_parameters(names: Iterable[str]) -> list[str]:
     """A sentence for each name that is no parameter of this node, with the nearest one."""
-    faults = []
+    warnings = []
     for name in names:
         if name in BY_NAME or name.startswith(_ROS_OWN):
             continue
-        near = difflib.get_close_matches(name, BY_NAME, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        faults.append(f"there is no parameter {name}{hint}")
-    return faults
+        if name in RENAMED:
+            warnings.append(f"parameter {name} has no effect any more: set {RENAMED[name]}")
+            continue
+        near = difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.0)
+        warnings.append(f"there is no parameter {name}; the nearest name is {near[0]}")
+    return warnings
 
 
 class NodeParameters:
     """The parameters of a node, declared from the table.
 
     A bad value from the command line or a YAML file does not end the node here: the default is
-    declared instead, and :attr:`faults` says what is wrong until the parameter is set again.
+    declared instead, and :attr:`faults` says what is wrong until the parameter is set again. A name
+    that is no parameter is only a warning: it may be meant for another release of this node.
 
     Args:
         node: declares the parameters.
-        given: names of all parameters given at start; unknown ones are faults.
+        given: names of all parameters given at start.
         on_change: called with all values before a change is accepted; may raise ConfigError.
         is_configured: whether only live parameters may change.
     """
@@ -272,13 +293,13 @@ class NodeParameters:
         self._faults: dict[str, str] = {}
         for spec in SPECS:
             self._declare(spec)
-        self._unknown = unknown_parameters(given)
+        self.warnings = unknown_parameters(given)
         node.add_on_set_parameters_callback(self._on_set)
 
     @property
     def faults(self) -> list[str]:
         """What is wrong with the values given at start, a sentence each."""
-        return [*self._unknown, *self._faults.values()]
+        return list(self._faults.values())
 
     def values(self) -> dict[str, Any]:
         """All values by name."""

@@ -1,7 +1,7 @@
 """The lifecycle node: wires images, init boxes, the tracker's thread and the results together."""
 
 import gc
-import time
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +18,7 @@ from litetrack_ros.config import ModelChoice
 from litetrack_ros.errors import ConfigError, LiteTrackError
 from litetrack_ros.node.compat import (
     cv_bridge_fallback,
+    lifecycle_label,
     optional_module,
     parameter_override_names,
 )
@@ -26,20 +27,23 @@ from litetrack_ros.node.diagnostics import (
     images_status,
     latency_status,
     model_status,
-    no_image_message,
     targets_status,
 )
-from litetrack_ros.node.frames import FrameRing, FrameSlot
-from litetrack_ros.node.init_boxes import InitQueue, InitRequest
-from litetrack_ros.node.inputs import ImageInput, InitInput
-from litetrack_ros.node.messages import WINDOW_S, Outputs, diagnostic_array
+from litetrack_ros.node.events import Event, EventKind
+from litetrack_ros.node.frames import FrameRing, FrameSlot, ReceivedFrame
+from litetrack_ros.node.inputs import ImageInput
+from litetrack_ros.node.messages import WINDOW_S, EventOutput, Outputs, diagnostic_array
 from litetrack_ros.node.parameters import (
     NodeParameters,
     model_choice,
     tracker_config,
     worker_settings,
 )
+from litetrack_ros.node.requests import InitRequest, Outcome, RequestDesk
+from litetrack_ros.node.selection import SelectionInput
+from litetrack_ros.node.sizes import Size
 from litetrack_ros.node.worker import TrackingWorker
+from litetrack_ros.srv import Remove
 from litetrack_ros.tracker.tracker import MultiTracker
 
 _DIAGNOSTIC_PERIOD_S = 1.0
@@ -52,15 +56,12 @@ BackendOpener = Callable[[ModelChoice], Backend]
 class _NodeSession:
     """What exists while the node is configured."""
 
-    def __init__(self, backend: Backend, slot: FrameSlot, inits: InitQueue, outputs: Outputs):
+    def __init__(self, backend: Backend, slot: FrameSlot, outputs: Outputs):
         self.backend = backend
         self.slot = slot
-        self.inits = inits
         self.outputs = outputs
         self.is_enabled = True
-        self.services: list[Any] = []
         self.images: ImageInput | None = None
-        self.init_input: InitInput | None = None
         self.worker: TrackingWorker | None = None
 
 
@@ -84,7 +85,17 @@ class TrackerNode(LifecycleNode):
             self._on_parameters,
             lambda: self._session is not None,
         )
+        for warning in self.parameters.warnings:
+            self.get_logger().warning(warning)
         self._values = self.parameters.values()
+        self._events = EventOutput(self)
+        self._desk = RequestDesk(self._on_request_end)
+        self._selection = SelectionInput(
+            self, self._desk, self._newest, self._why_not, self._wake_worker
+        )
+        self.create_service(Trigger, "~/reset", self._on_reset)
+        self.create_service(SetBool, "~/enable", self._on_enable)
+        self.create_service(Remove, "~/remove", self._on_remove)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_DIAGNOSTIC_PERIOD_S, self._diagnose, clock=self._steady_clock)
@@ -92,7 +103,7 @@ class TrackerNode(LifecycleNode):
     # Transitions
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the model and make topics and services."""
+        """Load the model and make the topics of results."""
         self._values = values = self.parameters.values()
         try:
             if self.parameters.faults:
@@ -111,7 +122,7 @@ class TrackerNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Start the tracking thread and subscribe to images and init boxes."""
+        """Start the tracking thread and subscribe to images."""
         session, values = self._session, self._values
         assert session is not None  # configured, by the lifecycle
         fallback = cv_bridge_fallback()
@@ -135,11 +146,10 @@ class TrackerNode(LifecycleNode):
             worker_settings(values, session.backend.tracker_config),
             values["max_targets"],
             session.slot,
-            session.inits,
+            self._desk,
             session.images.convert,
             session.outputs,
         )
-        session.init_input = InitInput(self, session.slot.newest, self._on_init)
         session.worker.start()
         if session.is_enabled:
             session.slot.open()
@@ -150,33 +160,33 @@ class TrackerNode(LifecycleNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop tracking; targets are dropped."""
-        self._stop()
+        self._stop("the node was deactivated")
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let go of the model, topics and services."""
-        self._close_session()
+        """Let go of the model and the topics of results."""
+        self._close_session("the node was cleaned up")
         gc.collect()  # networks hold cycles; without this the next one is loaded beside the old
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """As deactivate and cleanup."""
-        self._close_session()
+        self._close_session("the node was shut down")
         return super().on_shutdown(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """After a transition that failed with an exception: back to unconfigured."""
-        self._close_session()
+        self._close_session("a transition failed")
         return super().on_error(state)
 
     @property
     def lifecycle_state(self) -> str:
         """Label of the present state, such as ``active``."""
-        return str(self._state_machine.current_state[1])
+        return lifecycle_label(self)
 
     def close(self) -> None:
         """End the tracking thread and destroy the node, whatever its state."""
-        self._close_session(_EXIT_TIMEOUT_S)
+        self._close_session("the node ended", _EXIT_TIMEOUT_S)
         self.destroy_node()
 
     # Building and taking apart
@@ -194,70 +204,112 @@ class TrackerNode(LifecycleNode):
                     "ros-$ROS_DISTRO-vision-msgs, or switch it off"
                 )
         self._board.clear()
-        slot = FrameSlot(FrameRing(values["ring_frames"], values["ring_mb"] * 1_000_000))
+        slot = FrameSlot(FrameRing(values["ring_s"], values["ring_mb"] * 1_000_000))
         slot.close()
-        outputs = Outputs(self, slot, self._board, lambda: self._values["debug_image"], vision_msgs)
-        session = _NodeSession(backend, slot, InitQueue(values["max_targets"]), outputs)
-        session.services = [
-            self.create_service(Trigger, "~/reset", self._on_reset),
-            self.create_service(SetBool, "~/enable", self._on_enable),
-        ]
-        return session
+        outputs = Outputs(
+            self,
+            slot,
+            self._board,
+            lambda: self._values["debug_image"],
+            self._events.tell,
+            vision_msgs,
+        )
+        self._desk.max_targets = values["max_targets"]
+        return _NodeSession(backend, slot, outputs)
 
-    def _stop(self, timeout_s: float = _STOP_TIMEOUT_S) -> None:
+    def _stop(self, reason: str, timeout_s: float = _STOP_TIMEOUT_S) -> None:
+        """End the requests and the targets, then the thread."""
         session = self._session
+        if session is not None and session.worker is not None:
+            session.slot.close()
+            session.worker.drop_targets(reason)
+        self._desk.drop(reason)
+        self._selection.send_answers()
         if session is None:
             return
-        session.slot.close()
-        for source in (session.images, session.init_input):
-            if source is not None:
-                source.destroy()
-        session.images = session.init_input = None
+        if session.images is not None:
+            session.images.destroy()
+            session.images = None
         if session.worker is not None:
-            session.worker.drop_targets()
             if not session.worker.stop(timeout_s):
                 self.get_logger().warning("the model is still at work: not waiting for it")
             session.worker = None
 
-    def _close_session(self, timeout_s: float = _STOP_TIMEOUT_S) -> None:
-        self._stop(timeout_s)
+    def _close_session(self, reason: str, timeout_s: float = _STOP_TIMEOUT_S) -> None:
+        self._stop(reason, timeout_s)
         session, self._session = self._session, None
-        if session is None:
-            return
-        session.outputs.destroy()
-        for service in session.services:
-            self.destroy_service(service)
+        if session is not None:
+            session.outputs.destroy()
 
     # Callbacks
 
-    def _on_init(self, request: InitRequest) -> None:
+    def _newest(self) -> tuple[ReceivedFrame | None, Size | None]:
         session = self._session
         if session is None or session.worker is None:
+            return None, None
+        return session.slot.newest(), session.worker.image_size
+
+    def _why_not(self) -> str:
+        """Why no request can be served now, empty where it can."""
+        session = self._session
+        if session is None or session.worker is None:
+            return f"the node is {self.lifecycle_state}, not active (ros2 lifecycle set)"
+        return "" if session.is_enabled else "the node is disabled (service ~/enable)"
+
+    def _wake_worker(self) -> None:
+        if self._session is not None:
+            self._session.slot.nudge()
+
+    def _on_request_end(self, request: InitRequest) -> None:
+        """Tell of the end of any request, in whatever thread it came about."""
+        ending, target_id = request.ending, request.target_id
+        assert ending is not None  # called at its end
+        if ending.outcome is Outcome.ACCEPTED:
+            self._board.end("init_refused")
+            caught_up = f"{ending.caught_up} images caught up"
+            self._events.tell(
+                Event(EventKind.SELECTED, target_id, caught_up, ending.header, ending.box_xywh)
+            )
             return
-        if not session.is_enabled:
-            session.worker.refuse(request, "the node is disabled (service ~/enable)")
-        elif not session.inits.put(request):
-            session.worker.refuse(request, "max_targets init boxes of other targets are waiting")
-        else:
-            session.slot.nudge()
+        self._events.tell(Event(EventKind.REFUSED, target_id, ending.reason))
+        if ending.outcome is Outcome.REFUSED:
+            text = f"selection of target '{target_id}' refused: {ending.reason}"
+            self._board.post("init_refused", text, is_logged=False)  # the event is
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         session = self._session
-        if session is not None and session.worker is not None:
-            session.worker.drop_targets()
+        if session is None or session.worker is None:
+            response.success, response.message = False, self._why_not()
+            return response
+        session.worker.drop_targets("all targets were reset")
+        self._selection.send_answers()
         response.success, response.message = True, "all targets dropped"
+        return response
+
+    def _on_remove(self, request: Remove.Request, response: Remove.Response) -> Remove.Response:
+        session, target_id = self._session, request.target_id
+        if session is None or session.worker is None:
+            response.success, response.message = False, self._why_not()
+            return response
+        response.success = session.worker.drop_target(target_id, "the target was removed")
+        self._selection.send_answers()
+        followed = ", ".join(f"'{t.target_id}'" for t in session.worker.targets) or "none"
+        what = "removed" if response.success else "there is no such target"
+        response.message = f"{what}; targets followed: {followed}"
         return response
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         session = self._session
-        assert session is not None  # the service exists with the session
+        if session is None or session.worker is None:
+            response.success, response.message = False, self._why_not()
+            return response
         session.is_enabled = request.data
-        if session.worker is not None:
-            if request.data:
-                session.slot.open()
-            else:
-                session.slot.close()
-                session.worker.drop_targets()
+        if request.data:
+            session.slot.open()
+        else:
+            session.slot.close()
+            session.worker.drop_targets("the node was disabled")
+            self._selection.send_answers()
         response.success = True
         response.message = "enabled" if request.data else "disabled, all targets dropped"
         self.get_logger().info(response.message)
@@ -275,12 +327,15 @@ class TrackerNode(LifecycleNode):
 
     def _diagnose(self) -> None:
         session, board = self._session, self._board
+        self._events.flush()
         info = session.backend.info if session is not None else None
         statuses = [
             model_status(info, self.lifecycle_state, self._fault, board.active("tracking_failed"))
         ]
         if session is not None and session.images is not None and session.worker is not None:
-            self._check_silence(session, session.images)
+            session.images.check_silence(
+                self._values["no_image_timeout_s"] if session.is_enabled else math.inf
+            )
             windows = session.outputs.windows
             stages = {"stamp to callback": session.images.transport_window, **windows}
             worker, kinds = session.worker, tuple(board.active())
@@ -299,41 +354,17 @@ class TrackerNode(LifecycleNode):
                 targets_status(
                     worker.targets,
                     session.is_enabled,
-                    worker.inits_accepted,
-                    worker.inits_refused,
+                    self._desk.counts,
                     board.active("init_refused"),
                 ),
             ]
         self._diagnostics.publish(
             diagnostic_array(
                 self.get_clock().now().to_msg(),
-                self.get_name(),
+                self.get_name() if self.get_namespace() == "/" else self.get_fully_qualified_name(),
                 info.device_name if info is not None else "",
                 statuses,
             )
-        )
-
-    def _check_silence(self, session: _NodeSession, images: ImageInput) -> None:
-        silent_s = time.perf_counter() - images.last_arrival_s
-        if silent_s < self._values["no_image_timeout_s"]:
-            return
-        compressed = self._values["image_transport"] == "compressed"
-        wanted = f"sensor_msgs/msg/{'CompressedImage' if compressed else 'Image'}"
-        topics = [
-            name
-            for name, types in self.get_topic_names_and_types()
-            if wanted in types and self.count_publishers(name)
-        ]
-        own = self.resolve_topic_name("~/debug_image")
-        self._board.post(
-            "no_images",
-            no_image_message(
-                images.topic,
-                images.qos_text,
-                silent_s,
-                self.count_publishers(images.topic),
-                [name for name in topics if name != own],
-            ),
         )
 
 

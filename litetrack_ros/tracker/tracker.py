@@ -238,6 +238,18 @@ class MultiTracker:
         if self._targets.pop(target_id, None) is not None:
             self._stacked = None
 
+    def rescale(self, across: float, down: float) -> None:
+        """Move all boxes into images of another size, the same picture larger or smaller.
+
+        Args:
+            across: new width over old width.
+            down: new height over old height.
+        """
+        factors = np.array([across, down, across, down])
+        for target in self._targets.values():
+            target.box_xywh = target.box_xywh * factors
+            target.trusted_box_xywh = target.trusted_box_xywh * factors
+
     def reset(self) -> None:
         """Forget all targets."""
         self._targets.clear()

@@ -28,7 +28,6 @@ FAULTS = [
     ({"lost_threshold": 2.0}, "parameter lost_threshold must be from -1 to 1"),
     ({"size_smoothing": 0.0}, "size_smoothing"),
     ({"image_transport": "pigeon"}, "parameter image_transport is 'pigeon', but must be one of"),
-    ({"lost_treshold": 0.5}, "there is no parameter lost_treshold; did you mean lost_threshold?"),
     ({"publish_detections": True}, "vision_msgs is not installed"),
 ]
 
@@ -84,6 +83,17 @@ def test_a_fault_refuses_to_configure_with_the_reason(
 
     client.spin_until(told, 5.0, f"a diagnostic that says: {reason}")
     assert node.node.get_parameter("autostart").value  # every parameter is declared all the same
+
+
+def test_an_unknown_name_is_a_warning_with_the_closest_known_one(
+    start_node: Callable[..., Any], client: Any
+) -> None:
+    node = start_node(lost_treshold=0.5, ring_frames=30)
+    client.wait_for_node()  # active all the same
+    _, log, _ = node.end()
+    assert "WARN" in log
+    assert "there is no parameter lost_treshold; the nearest name is lost_threshold" in log
+    assert "parameter ring_frames has no effect any more: set ring_s" in log
 
 
 def test_a_bad_value_can_be_mended_while_unconfigured(
