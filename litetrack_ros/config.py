@@ -119,7 +119,8 @@ CANDIDATE_FEATURES, HELD_FEATURES = 13, 4  # how many tracker/confidence.py comp
 
 @dataclass(frozen=True)
 class Calibration:
-    """How probabilities are read from a network's answer; fitted by ``litetrack model tune``.
+    """How probabilities are read from a network's answer; fitted by ``litetrack model
+    calibrate``.
 
     Attributes:
         candidate: over the features of :func:`litetrack_ros.tracker.confidence.candidate_features`.
