@@ -149,4 +149,6 @@ class OpenCvTracker:
         nothing = float("nan")
         timing = StageTiming(0.0, 1e3 * (time.perf_counter() - start_s), 0.0)
         box = self._box_xywh
-        return TrackResult("", box.copy(), box.copy(), nothing, nothing, state, timing)
+        return TrackResult(
+            "", box.copy(), box.copy(), nothing, nothing, False, nothing, state, timing
+        )

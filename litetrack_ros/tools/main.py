@@ -40,6 +40,7 @@ VERBS: dict[str, dict[str, str]] = {
         "export": "write a model as ONNX files, and check them against PyTorch",
         "speed": "measure models on this machine: template, search and whole step",
         "tune": "choose a model's window, size smoothing and LOST thresholds",
+        "calibrate": "fit a model's probabilities, and choose its thresholds on them",
         "prune": "keep a trained model's first layers, or report all ways to do so",
         "attention": "draw the attention to the target in a frame's search region",
     },

@@ -19,7 +19,15 @@ pytestmark = pytest.mark.ros
 def _result(target_id: str = "cup", box: Any = (1.5, 2.5, 30.0, 40.0)) -> TrackResult:
     timing = StageTiming(1.0, 2.0, 3.0)
     return TrackResult(
-        target_id, np.array(box), np.array(box), np.float32(0.75), 0.5, State.LOST, timing
+        target_id,
+        np.array(box),
+        np.array(box),
+        score=np.float32(0.75),
+        candidate_score=np.float32(0.25),
+        is_calibrated=True,
+        response=0.5,
+        state=State.LOST,
+        timing=timing,
     )
 
 

@@ -67,7 +67,9 @@ def _find_square(self: tracker.MultiTracker, image: Any, color_order: str = "bgr
     left, top = float(columns.min()), float(rows.min())
     box = np.array([left, top, columns.max() + 1 - left, rows.max() + 1 - top])
     timing = tracker.StageTiming(0.0, 1e3 * DELAY_S, 0.0)
-    result = tracker.TrackResult(self.target_ids[0], box, box, 0.9, 0.9, State.TRACKING, timing)
+    result = tracker.TrackResult(
+        self.target_ids[0], box, box, 0.9, 0.9, False, 0.9, State.TRACKING, timing
+    )
     return [result]
 
 
