@@ -34,6 +34,10 @@ class WeightsError(LiteTrackError, ValueError):
     """A weights file that is damaged, foreign, or made for another model."""
 
 
+class DamagedFileError(WeightsError):
+    """A model's file whose bytes are not those its manifest was written for."""
+
+
 class BackendError(LiteTrackError, RuntimeError):
     """An inference backend or device that is unknown, missing or not usable."""
 

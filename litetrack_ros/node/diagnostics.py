@@ -241,6 +241,9 @@ def model_status(
             "precision": info.precision,
             "model": info.model_name,
             "sha256": info.model_sha256,
+            "files": "verified"
+            if info.is_verified
+            else "unverified: no manifest holds their hashes",
         },
     )
 
