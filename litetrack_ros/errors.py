@@ -5,6 +5,19 @@ exit with status 2; library users catch :class:`LiteTrackError` or one of its su
 """
 
 
+def shown(text: str, most: int = 64) -> str:
+    """Text of others as it may stand in a message: on one line, in printable characters, bounded.
+
+    Args:
+        text: from a file or the network.
+        most: characters to show; what is left out is counted.
+    """
+    printable = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most]
+    )
+    return printable if len(text) <= most else f"{printable}... ({len(text)} characters)"
+
+
 class LiteTrackError(Exception):
     """Base of every documented error of this package.
 

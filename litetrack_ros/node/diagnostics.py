@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from litetrack_ros.backends.base import BackendInfo
+from litetrack_ros.errors import shown
 from litetrack_ros.node.dds import profiles_variable
 from litetrack_ros.node.frames import Counts
 from litetrack_ros.node.worker import TargetStatus
@@ -24,6 +25,7 @@ LOG_PERIOD_S = 5.0
 ACTIVE_S = 10.0
 _MAX_SAMPLES = 4096
 _MAX_TOPICS = 5
+_MAX_MESSAGE = 1000  # characters
 
 
 class Percentiles(NamedTuple):
@@ -127,6 +129,7 @@ class NoticeBoard:
 
     def post(self, kind: str, message: str) -> None:
         """Note a fault; it reaches the log at once if its kind was quiet for a while."""
+        message = shown(message, _MAX_MESSAGE)  # some of it comes from the network
         now = self._clock()
         with self._lock:
             notice = self._notices.get(kind)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.config import TrackerConfig
-from litetrack_ros.errors import BoxError, ImageError
+from litetrack_ros.errors import BoxError, ImageError, shown
 from litetrack_ros.node.conversion import ConvertedImage
 from litetrack_ros.node.frames import Fate, FrameSlot, ReceivedFrame
 from litetrack_ros.node.init_boxes import InitQueue, InitRequest, catch_up, choose_frame
@@ -153,7 +153,7 @@ class TrackingWorker:
         """Report that a request comes to nothing."""
         self.inits_refused += 1
         self._output.report(
-            "init_refused", f"init box of target '{request.target_id}' refused: {reason}"
+            "init_refused", f"init box of target '{shown(request.target_id)}' refused: {reason}"
         )
 
     def _run(self) -> None:
@@ -336,5 +336,5 @@ class TrackingWorker:
 def _describe(error: Exception) -> str:
     """One line: what was raised, and where."""
     place = traceback.extract_tb(error.__traceback__)[-1]
-    text = " ".join(str(error).split())
+    text = shown(" ".join(str(error).split()), 500)
     return f"tracking failed: {type(error).__name__}: {text} ({place.filename}:{place.lineno})"

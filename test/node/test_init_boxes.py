@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litetrack_ros.node.frames import ReceivedFrame
-from litetrack_ros.node.init_boxes import InitQueue, InitRequest, choose_frame
+from litetrack_ros.node.init_boxes import InitQueue, InitRequest, choose_frame, id_fault
 
 MS = 10**6
 
@@ -114,3 +114,24 @@ def test_with_one_target_a_new_id_replaces_the_waiting_one() -> None:
     new = _request(2, target_id="b")
     assert queue.put(_request(1)) and queue.put(new)
     assert queue.pending() == [new]
+
+
+@pytest.mark.parametrize(
+    ("target_id", "fault"),
+    [
+        ("", ""),
+        ("the red cup 3", ""),
+        ("ü" * 32, ""),
+        ("x" * 64, ""),
+        ("x" * 65, "longer than 64 bytes"),
+        ("ü" * 33, "longer than 64 bytes"),
+        ("x" * 10**7, "longer than 64 bytes"),
+        ("a\n[ERROR] forged", "control characters"),
+        ("a\x1b[31m", "control characters"),
+        ("a\u2028b", "control characters"),
+        ("a\u202eb", "control characters"),
+        ("a\0", "control characters"),
+    ],
+)
+def test_which_ids_a_target_may_have(target_id: str, fault: str) -> None:
+    assert (fault in id_fault(target_id)) and bool(id_fault(target_id)) == bool(fault)
