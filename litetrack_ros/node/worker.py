@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import BoxError, ImageError, shown
+from litetrack_ros.geometry import clip_box_xywh
+from litetrack_ros.images import Image
 from litetrack_ros.node.conversion import ConvertedImage
 from litetrack_ros.node.frames import Fate, FrameSlot, ReceivedFrame
 from litetrack_ros.node.init_boxes import InitQueue, InitRequest, catch_up, choose_frame
@@ -214,7 +216,11 @@ class TrackingWorker:
         tracked = Tracked(
             frame,
             image,
-            tuple(r for r in results.values() if r.state is not State.IDLE),
+            tuple(
+                _inside(r, image.image, self._tracker.config.clip_margin_px)
+                for r in results.values()
+                if r.state is not State.IDLE
+            ),
             queue_wait_ms=1e3 * (start - frame.arrival_s),
             conversion_ms=1e3 * (converted - start),
             timing=StageTiming(
@@ -331,6 +337,18 @@ class TrackingWorker:
         if self._max_targets == 1:
             self._tracker.reset()
         self._tracker.adopt(started)
+
+
+def _inside(result: TrackResult, image: Image, margin_px: int) -> TrackResult:
+    """The result with its box in the image: one that is held may have come from a larger image."""
+    height, width = image.shape[:2]
+    x, y, w, h = result.box_xywh
+    if result.state is State.INITIALISING or (
+        min(x, y) >= 0 and x + w <= width and y + h <= height
+    ):
+        return result
+    box = clip_box_xywh(result.box_xywh, width, height, min(margin_px, width, height))
+    return dataclasses.replace(result, box_xywh=box)
 
 
 def _describe(error: Exception) -> str:
