@@ -5,6 +5,19 @@ exit with status 2; library users catch :class:`LiteTrackError` or one of its su
 """
 
 
+def shown(text: str, most: int = 64) -> str:
+    """Text of others as it may stand in a message: on one line, in printable characters, bounded.
+
+    Args:
+        text: from a file or the network.
+        most: characters to show; what is left out is counted.
+    """
+    printable = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most]
+    )
+    return printable if len(text) <= most else f"{printable}... ({len(text)} characters)"
+
+
 class LiteTrackError(Exception):
     """Base of every documented error of this package.
 
@@ -32,6 +45,10 @@ class ConfigError(LiteTrackError, ValueError):
 
 class WeightsError(LiteTrackError, ValueError):
     """A weights file that is damaged, foreign, or made for another model."""
+
+
+class DamagedFileError(WeightsError):
+    """A model's file whose bytes are not those its manifest was written for."""
 
 
 class BackendError(LiteTrackError, RuntimeError):

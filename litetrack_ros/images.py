@@ -5,14 +5,13 @@ Conversion is done on the crop where it can be: a crop holds fewer pixels than a
 the same reason image files can be decoded at a reduced scale, and be measured without decoding.
 """
 
-import re
-import struct
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.errors import DatasetError, ImageError
+from litetrack_ros.image_headers import read_header
 from litetrack_ros.opencv import cv2
 
 ColorOrder = Literal["bgr", "rgb"]
@@ -39,13 +38,6 @@ _DECODING = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG = b"\xff\xd8"
-_WEBP = re.compile(rb"RIFF....WEBP(VP8[ LX])", re.DOTALL)
-_WEBP_HEADER_BYTES = 30
-_WEBP_SIDE_BITS = 14  # of a lossless or lossy picture
-_NO_LENGTH = {0x01, *range(0xD0, 0xD9)}
-_FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 def check_image(image: Image) -> Image:
@@ -120,46 +112,8 @@ def image_size(encoded: bytes) -> tuple[int, int]:
     Raises:
         DatasetError: not an image.
     """
-    if encoded[:8] == _PNG and len(encoded) >= 24:
-        width, height = struct.unpack(">II", encoded[16:24])
-        return width, height
-    if encoded[:2] == _JPEG:
-        found = _jpeg_size(encoded)
-        if found is not None:
-            return found
-    kind = _WEBP.match(encoded)
-    if kind is not None and len(encoded) >= _WEBP_HEADER_BYTES:
-        return _webp_size(encoded, kind.group(1))
+    header = read_header(encoded)
+    if header is not None and header.format in ("jpeg", "png", "webp"):
+        return header.width, header.height
     image = decode_bgr(encoded)
     return image.shape[1], image.shape[0]
-
-
-def _webp_size(encoded: bytes, kind: bytes) -> tuple[int, int]:
-    """Of the canvas (``VP8X``), or of a single lossless (``VP8L``) or lossy picture."""
-    if kind == b"VP8X":
-        width, height = (int.from_bytes(encoded[at : at + 3], "little") + 1 for at in (24, 27))
-        return width, height
-    if kind == b"VP8L":
-        sides = int.from_bytes(encoded[21:25], "little")
-        most = 1 << _WEBP_SIDE_BITS
-        return sides % most + 1, (sides >> _WEBP_SIDE_BITS) % most + 1
-    width, height = struct.unpack("<HH", encoded[26:30])
-    return width % (1 << _WEBP_SIDE_BITS), height % (1 << _WEBP_SIDE_BITS)
-
-
-def _jpeg_size(encoded: bytes) -> tuple[int, int] | None:
-    position = 2
-    while position + 9 < len(encoded):
-        if encoded[position] != 0xFF:
-            return None
-        marker = encoded[position + 1]
-        if marker == 0xFF:  # fill byte
-            position += 1
-        elif marker in _NO_LENGTH:
-            position += 2
-        elif marker in _FRAME_HEADERS:
-            height, width = struct.unpack(">HH", encoded[position + 5 : position + 9])
-            return width, height
-        else:
-            position += 2 + struct.unpack(">H", encoded[position + 2 : position + 4])[0]
-    return None

@@ -23,6 +23,7 @@ class BackendInfo:
         precision: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
         model_name: the variant.
         model_sha256: hash of the weights file, hexadecimal.
+        is_verified: whether a manifest beside the model held the hashes of all files in use.
     """
 
     backend: str
@@ -31,6 +32,7 @@ class BackendInfo:
     precision: str
     model_name: str
     model_sha256: str
+    is_verified: bool = False
 
 
 class TemplateFeatures(NamedTuple):

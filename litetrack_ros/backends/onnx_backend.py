@@ -69,7 +69,7 @@ class OnnxBackend:
         threads: int = 0,
         allow_fallback: bool = False,
     ) -> None:
-        metadata = read_pair(paths)
+        metadata, is_verified = read_pair(paths)
         self.model_config = metadata.model_config
         self.tracker_config = metadata.tracker_config
         self.max_targets = metadata.max_targets
@@ -99,6 +99,7 @@ class OnnxBackend:
             precision=metadata.precision,
             model_name=metadata.model_config.name,
             model_sha256=metadata.source_sha256,
+            is_verified=is_verified,
         )
         self._warm_up()
 

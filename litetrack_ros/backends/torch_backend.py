@@ -51,6 +51,7 @@ class TorchBackend:
             precision=precision,
             model_name=weights.model_config.name,
             model_sha256=weights.sha256,
+            is_verified=weights.is_verified,
         )
 
     @torch.inference_mode()

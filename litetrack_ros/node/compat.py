@@ -9,11 +9,12 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from lifecycle_msgs.srv import ChangeState
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_policy_name_from_kind
 
-from litetrack_ros.errors import ImageError
+from litetrack_ros.errors import ImageError, shown
 from litetrack_ros.images import Uint8Image
 
 
@@ -47,6 +48,40 @@ def event_module() -> ModuleType:
         return importlib.import_module("rclpy.event_handler")
     except ImportError:
         return importlib.import_module("rclpy.qos_event")  # Humble
+
+
+def answer_impossible_transitions(node: LifecycleNode, report: Callable[[str], None]) -> None:
+    """Answer requests for transitions that the present state does not have with a refusal.
+
+    rclpy hands them to rcl, which logs each, and lets what that raises pass through the service's
+    callback: the client would never get an answer.
+
+    Args:
+        node: with its services.
+        report: takes a sentence for each.
+    """
+    machine = node._state_machine
+
+    def wrapped(change_state: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def answer(request: Any, response: Any) -> Any:
+            wanted, label = request.transition.id, request.transition.label
+            possible = [(entry[0], entry[1]) for entry in machine.available_transitions]
+            if any(label == name if label else wanted == number for number, name in possible):
+                return change_state(request, response)
+            state = machine.current_state[1]
+            what = f"'{shown(label)}'" if label else f"number {wanted}"
+            report(
+                f"there is no transition {what} in state {state}; there are "
+                f"{', '.join(name for _, name in possible) or 'none'}"
+            )
+            response.success = False
+            return response
+
+        return answer
+
+    for service in node.services:
+        if service.srv_type is ChangeState:
+            service.callback = wrapped(service.callback)
 
 
 def parameter_override_names(node: Node) -> list[str]:
@@ -189,13 +224,14 @@ def cv_bridge_fallback() -> Callable[[Any], Uint8Image] | None:
             RuntimeError,
         ) as error:
             raise ImageError(
-                f"encoding '{message.encoding}' is not supported, by cv_bridge neither: {error}"
+                f"encoding '{shown(message.encoding)}' is not supported, by cv_bridge neither: "
+                f"{shown(str(error), 200)}"
             ) from error
         # Of rows too short for the image's width it makes a narrower image, or None.
         if np.shape(image) != (message.height, message.width, 3):
             raise ImageError(
                 f"step {message.step} does not hold a row of {message.width} pixels of "
-                f"'{message.encoding}', says cv_bridge"
+                f"'{shown(message.encoding)}', says cv_bridge"
             )
         return image
 

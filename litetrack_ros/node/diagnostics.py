@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from litetrack_ros.backends.base import BackendInfo
+from litetrack_ros.errors import shown
 from litetrack_ros.node.dds import profiles_variable
 from litetrack_ros.node.frames import Counts
 from litetrack_ros.node.requests import RequestCounts
@@ -27,6 +28,7 @@ ACTIVE_S = 10.0
 _SEEN_S = 1.5  # a fault that is over is still shown once: diagnostics go out every second
 _MAX_SAMPLES = 4096
 _MAX_TOPICS = 5
+_MAX_MESSAGE = 1000  # characters
 
 
 class Percentiles(NamedTuple):
@@ -138,6 +140,7 @@ class NoticeBoard:
         It reaches the log at once if its kind was quiet for a while; one that goes on is logged
         less and less often.
         """
+        message = shown(message, _MAX_MESSAGE)  # some of it comes from the network
         now = self._clock()
         with self._lock:
             notice = self._notices.get(kind)
@@ -267,6 +270,9 @@ def model_status(
             "precision": info.precision,
             "model": info.model_name,
             "sha256": info.model_sha256,
+            "files": "verified"
+            if info.is_verified
+            else "unverified: no manifest holds their hashes",
         },
     )
 

@@ -7,6 +7,7 @@ From the image it starts on, a track is brought up to the newest one in bounded 
 
 import math
 import time
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,20 @@ from litetrack_ros.node.frames import ReceivedFrame
 from litetrack_ros.node.requests import InitRequest
 
 _NS_PER_MS = 1e6
+MAX_ID_BYTES = 64
+
+
+def id_fault(target_id: str) -> str:
+    """Why a target cannot have this id, as a sentence; empty where it can.
+
+    Ids come from the network and go out with every box, and into logs.
+    """
+    if len(target_id) > MAX_ID_BYTES or len(target_id.encode()) > MAX_ID_BYTES:
+        return f"its target id is longer than {MAX_ID_BYTES} bytes"
+    kinds = [unicodedata.category(character) for character in target_id]
+    if any(kind[0] == "C" or kind in ("Zl", "Zp") for kind in kinds):
+        return "its target id holds control characters"
+    return ""
 
 
 @dataclass(frozen=True)

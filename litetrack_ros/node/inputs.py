@@ -9,11 +9,12 @@ from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CompressedImage, Image
 
-from litetrack_ros.errors import ImageError
+from litetrack_ros.errors import ImageError, shown
 from litetrack_ros.node.compat import parameter_override_names, subscribe_and_watch_qos
 from litetrack_ros.node.conversion import (
     ConvertedImage,
     Fallback,
+    ImageLimits,
     check_image_message,
     convert_compressed,
     convert_image,
@@ -21,6 +22,8 @@ from litetrack_ros.node.conversion import (
 from litetrack_ros.node.diagnostics import NoticeBoard, SlidingWindow, no_image_message
 from litetrack_ros.node.frames import FrameSlot, ReceivedFrame
 from litetrack_ros.node.messages import stamp_to_ns
+
+_MAX_FRAME_ID_BYTES = 256  # every box carries it on
 
 
 def image_topic(node: Node, transport: str) -> str:
@@ -38,6 +41,7 @@ class ImageInput:
         slot: takes the frames.
         board: takes faults.
         fallback: converts encodings beyond our own, or None.
+        limits: which images are taken.
         stale_ms: asks how far a stamp may be from now.
         window_s: length of the sliding windows.
     """
@@ -49,6 +53,7 @@ class ImageInput:
         slot: FrameSlot,
         board: NoticeBoard,
         fallback: Fallback | None,
+        limits: ImageLimits,
         stale_ms: Callable[[], float],
         window_s: float,
     ) -> None:
@@ -57,6 +62,7 @@ class ImageInput:
         self._slot = slot
         self._board = board
         self._fallback = fallback
+        self._limits = limits
         self._stale_ms = stale_ms
         self._clock = node.get_clock()
         self.topic = image_topic(node, transport)
@@ -102,8 +108,8 @@ class ImageInput:
     def convert(self, message: Any) -> ConvertedImage:
         """An image message of this input as an array; raises ImageError."""
         if self._compressed:
-            return convert_compressed(message)
-        return convert_image(message, self._fallback)
+            return convert_compressed(message, self._limits)
+        return convert_image(message, self._fallback, self._limits)
 
     def check_silence(self, timeout_s: float) -> None:
         """Report a topic on which no image came for so long, and what may be done about it."""
@@ -145,13 +151,12 @@ class ImageInput:
             self._report_stale(stamp_ns, transport_ms)
         else:
             self._board.end("stale_stamps")
-        if not self._compressed:
-            try:
-                check_image_message(message, self._fallback)
-            except ImageError as error:
-                self._slot.count_unusable()
-                self._board.post("image_rejected", f"image rejected: {error}")
-                return
+        try:
+            self._check(message)
+        except ImageError as error:
+            self._slot.count_unusable()
+            self._board.post("image_rejected", f"image rejected: {error}")
+            return
         frame = ReceivedFrame(stamp_ns, message, len(message.data), arrival_s)
         if self._slot.put(frame):
             self._board.post(
@@ -159,6 +164,16 @@ class ImageInput:
                 f"the stamps on {self.topic} jumped back: init boxes for earlier images are "
                 "refused, targets are kept",
             )
+
+    def _check(self, message: Any) -> None:
+        """Raise ImageError for what can be refused without touching the pixels."""
+        frame_id = message.header.frame_id
+        if len(frame_id) > _MAX_FRAME_ID_BYTES or len(frame_id.encode()) > _MAX_FRAME_ID_BYTES:
+            raise ImageError(
+                f"its frame_id, '{shown(frame_id, 32)}', is longer than {_MAX_FRAME_ID_BYTES} bytes"
+            )
+        if not self._compressed:
+            check_image_message(message, self._fallback, self._limits)
 
     def _report_stale(self, stamp_ns: int, transport_ms: float) -> None:
         where = "in the future" if transport_ms < 0 else "old"

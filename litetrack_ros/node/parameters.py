@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice, TrackerConfig
-from litetrack_ros.errors import ConfigError
+from litetrack_ros.errors import ConfigError, shown
+from litetrack_ros.image_headers import FORMATS
+from litetrack_ros.node.conversion import DEFAULT_LIMITS, ImageLimits
 from litetrack_ros.node.worker import WorkerSettings
 
 if TYPE_CHECKING:
@@ -49,7 +51,8 @@ class Spec:
         """Raise ConfigError, with a sentence, for a value out of range."""
         if self.choices and value not in self.choices:
             raise ConfigError(
-                f"parameter {self.name} is '{value}', but must be one of {', '.join(self.choices)}"
+                f"parameter {self.name} is '{shown(str(value))}', but must be one of "
+                f"{', '.join(self.choices)}"
             )
         if self.low is not None and self.high is not None:
             assert not isinstance(value, str)  # only numbers have a range
@@ -92,6 +95,18 @@ SPECS: tuple[Spec, ...] = (
         1024,
     ),
     Spec("image_transport", "raw", "form of the images", choices=("raw", "compressed")),
+    Spec(
+        "compressed_formats",
+        ",".join(DEFAULT_LIMITS.formats),
+        f"formats of compressed images that are decoded, with commas, out of {', '.join(FORMATS)}",
+    ),
+    Spec(
+        "max_image_pixels",
+        DEFAULT_LIMITS.max_pixels,
+        "largest image that is taken, width times height",
+        1,
+        1_000_000_000,
+    ),
     Spec("max_targets", 1, "targets to follow; with 1 a new target replaces the old", 1, 64),
     Spec("ring_s", 3.0, "recent images kept for selections, s", 0.0, 60.0),
     Spec(
@@ -250,6 +265,22 @@ def worker_settings(values: Mapping[str, Any], own: TrackerConfig) -> WorkerSett
         init_wait_ms=values["init_wait_ms"],
         lost_timeout_s=values["lost_timeout_s"],
     )
+
+
+def image_limits(values: Mapping[str, Any]) -> ImageLimits:
+    """Which images are taken.
+
+    Raises:
+        ConfigError: a format that is not known.
+    """
+    formats = tuple(name.strip() for name in values["compressed_formats"].split(","))
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise ConfigError(
+            f"parameter compressed_formats names '{shown(unknown[0])}', but must be some of "
+            f"{', '.join(FORMATS)}, with commas between them"
+        )
+    return ImageLimits(values["max_image_pixels"], formats)
 
 
 def unknown_parameters(names: Iterable[str]) -> list[str]:

@@ -16,7 +16,7 @@ from litetrack_ros.backends.base import Backend
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.dependencies import require
-from litetrack_ros.errors import LiteTrackError
+from litetrack_ros.errors import LiteTrackError, shown
 
 if TYPE_CHECKING:
     from litetrack_ros.node.tracker_node import TrackerNode
@@ -108,8 +108,8 @@ def _spin(node: TrackerNode, is_ending: threading.Event) -> None:
             try:
                 executor.spin_once(timeout_sec=_POLL_S)
             except RuntimeError as error:
-                # rclpy lets a lifecycle transition that is not possible in the present state
-                # (say, activate before configure) end the whole program.
-                node.get_logger().error(f"a request failed: {error}")
+                # rclpy lets what a callback of its own raises end the whole program.
+                text = shown(f"a request failed: {error}", 500)
+                node.get_logger().error(text, throttle_duration_sec=_POLL_S * 50)
     finally:
         executor.shutdown(timeout_sec=0)

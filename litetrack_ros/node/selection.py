@@ -8,9 +8,11 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import RegionOfInterest
 
+from litetrack_ros.errors import shown
 from litetrack_ros.msg import InitBox
 from litetrack_ros.node.compat import LaterAnswers
 from litetrack_ros.node.frames import ReceivedFrame
+from litetrack_ros.node.init_boxes import MAX_ID_BYTES, id_fault
 from litetrack_ros.node.messages import ns_to_stamp, stamp_to_ns
 from litetrack_ros.node.requests import Box, InitRequest, Outcome, RequestDesk
 from litetrack_ros.node.sizes import Size
@@ -91,10 +93,12 @@ class SelectionInput:
         on_end: Callable[[InitRequest], None] | None = None,
     ) -> None:
         newest, size = self._newest()
+        if fault := id_fault(target_id):  # the event of its refusal goes out with it
+            target_id = shown(target_id, MAX_ID_BYTES)
         request = InitRequest(
             target_id, stamp_ns, box, time.perf_counter(), newest, is_point, size, on_end
         )
-        self._desk.put(request, self._refusal() or refusal)
+        self._desk.put(request, self._refusal() or fault or refusal)
         self._wake()
 
 

@@ -15,8 +15,9 @@ from std_srvs.srv import SetBool, Trigger
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
-from litetrack_ros.errors import ConfigError, LiteTrackError
+from litetrack_ros.errors import ConfigError, LiteTrackError, shown
 from litetrack_ros.node.compat import (
+    answer_impossible_transitions,
     cv_bridge_fallback,
     lifecycle_label,
     optional_module,
@@ -35,6 +36,7 @@ from litetrack_ros.node.inputs import ImageInput
 from litetrack_ros.node.messages import WINDOW_S, EventOutput, Outputs, diagnostic_array
 from litetrack_ros.node.parameters import (
     NodeParameters,
+    image_limits,
     model_choice,
     tracker_config,
     worker_settings,
@@ -48,6 +50,7 @@ from litetrack_ros.tracker.tracker import MultiTracker
 
 _DIAGNOSTIC_PERIOD_S = 1.0
 _STOP_TIMEOUT_S = 30.0  # a model call may take long, and the next thread must not meet it
+_MAX_FAULT = 1000  # characters of a message
 _EXIT_TIMEOUT_S = 0.5  # nobody comes after this thread
 
 BackendOpener = Callable[[ModelChoice], Backend]
@@ -96,6 +99,7 @@ class TrackerNode(LifecycleNode):
         self.create_service(Trigger, "~/reset", self._on_reset)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Remove, "~/remove", self._on_remove)
+        answer_impossible_transitions(self, lambda text: self._board.post("transition", text))
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_DIAGNOSTIC_PERIOD_S, self._diagnose, clock=self._steady_clock)
@@ -110,7 +114,7 @@ class TrackerNode(LifecycleNode):
                 raise ConfigError("; ".join(self.parameters.faults))
             self._session = self._open_session(values)
         except (LiteTrackError, OSError, RuntimeError, MemoryError) as error:
-            self._fault = f"cannot configure: {' '.join(str(error).split())}"
+            self._fault = shown(f"cannot configure: {' '.join(str(error).split())}", _MAX_FAULT)
             self.get_logger().error(self._fault)
             return TransitionCallbackReturn.FAILURE
         self._fault = ""
@@ -133,12 +137,13 @@ class TrackerNode(LifecycleNode):
                 session.slot,
                 self._board,
                 fallback,
+                image_limits(values),
                 lambda: self._values["stale_stamp_ms"],
                 WINDOW_S,
             )
         # What rclpy raises for QoS parameters it cannot use.
         except (ParameterException, RuntimeError, ValueError) as error:
-            self._fault = f"cannot subscribe to the images: {error}"
+            self._fault = shown(f"cannot subscribe to the images: {error}", _MAX_FAULT)
             self.get_logger().error(self._fault)
             return TransitionCallbackReturn.FAILURE
         session.worker = TrackingWorker(
@@ -192,6 +197,7 @@ class TrackerNode(LifecycleNode):
     # Building and taking apart
 
     def _open_session(self, values: Mapping[str, Any]) -> _NodeSession:
+        image_limits(values)  # raises before the model is loaded
         backend = self._opener(model_choice(values))
         tracker_config(values, backend.tracker_config)  # raises if they do not fit together
         _warm_up(backend)
@@ -339,7 +345,9 @@ class TrackerNode(LifecycleNode):
             windows = session.outputs.windows
             stages = {"stamp to callback": session.images.transport_window, **windows}
             worker, kinds = session.worker, tuple(board.active())
-            image_kinds = [k for k in kinds if k not in ("tracking_failed", "init_refused")]
+            image_kinds = [
+                k for k in kinds if k not in ("tracking_failed", "init_refused", "transition")
+            ]
             statuses += [
                 images_status(
                     session.images.topic,

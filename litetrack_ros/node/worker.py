@@ -13,7 +13,9 @@ from typing import Any
 
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.config import TrackerConfig
-from litetrack_ros.errors import BoxError, ImageError
+from litetrack_ros.errors import BoxError, ImageError, shown
+from litetrack_ros.geometry import clip_box_xywh
+from litetrack_ros.images import Image
 from litetrack_ros.node.conversion import ConvertedImage
 from litetrack_ros.node.events import Event, EventKind, TargetStories
 from litetrack_ros.node.frames import Fate, FrameSlot, ReceivedFrame
@@ -180,10 +182,14 @@ class TrackingWorker:
             if started is not None and self._adopt(request, frame, *started):
                 results[request.target_id] = started[1]
                 timings.append(started[1].timing)
+        margin_px = self._tracker.config.clip_margin_px
         tracked = Tracked(
             frame,
             image,
-            tuple(results.values()),
+            tuple(
+                _inside(r, image.image, self._tracker.config.clip_margin_px)
+                for r in results.values()
+            ),
             queue_wait_ms=1e3 * (start - frame.arrival_s),
             conversion_ms=1e3 * (converted - start),
             timing=StageTiming(
@@ -383,8 +389,20 @@ def _size(image: ConvertedImage) -> Size:
     return image.image.shape[1], image.image.shape[0]
 
 
+def _inside(result: TrackResult, image: Image, margin_px: int) -> TrackResult:
+    """The result with its box in the image: one that is held may have come from a larger image."""
+    height, width = image.shape[:2]
+    x, y, w, h = result.box_xywh
+    if result.state is State.INITIALISING or (
+        min(x, y) >= 0 and x + w <= width and y + h <= height
+    ):
+        return result
+    box = clip_box_xywh(result.box_xywh, width, height, min(margin_px, width, height))
+    return dataclasses.replace(result, box_xywh=box)
+
+
 def _describe(error: Exception) -> str:
     """One line: what was raised, and where."""
     place = traceback.extract_tb(error.__traceback__)[-1]
-    text = " ".join(str(error).split())
+    text = shown(" ".join(str(error).split()), 500)
     return f"tracking failed: {type(error).__name__}: {text} ({place.filename}:{place.lineno})"

@@ -200,7 +200,9 @@ def test_ctrl_c_leaves_no_file(tmp_path: Path):
     source, folder = tmp_path / "small.safetensors", tmp_path / "out"
     save_small(source)
     code = f"""
-import time
+import signal, time
+# A suite that a script starts in the background ignores SIGINT, and its children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from litetrack_ros.export import graph as files
 from litetrack_ros.export.onnx_export import export_onnx

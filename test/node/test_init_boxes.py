@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litetrack_ros.node.frames import ReceivedFrame
-from litetrack_ros.node.init_boxes import InitChoice, choose_frame
+from litetrack_ros.node.init_boxes import InitChoice, choose_frame, id_fault
 from litetrack_ros.node.requests import InitRequest
 
 MS = 10**6
@@ -120,3 +120,24 @@ def test_a_chosen_frame_is_the_nearest_and_within_the_tolerance(
         newest_ms = stamps_ms[-1] if stamps_ms else 0
         is_odd = stamps_ms[-2:-1] < [asked_ms] and newest_ms > asked_ms + 500
         assert newest_ms < asked_ms or is_odd
+
+
+@pytest.mark.parametrize(
+    ("target_id", "fault"),
+    [
+        ("", ""),
+        ("the red cup 3", ""),
+        ("ü" * 32, ""),
+        ("x" * 64, ""),
+        ("x" * 65, "longer than 64 bytes"),
+        ("ü" * 33, "longer than 64 bytes"),
+        ("x" * 10**7, "longer than 64 bytes"),
+        ("a\n[ERROR] forged", "control characters"),
+        ("a\x1b[31m", "control characters"),
+        ("a\u2028b", "control characters"),
+        ("a\u202eb", "control characters"),
+        ("a\0", "control characters"),
+    ],
+)
+def test_which_ids_a_target_may_have(target_id: str, fault: str) -> None:
+    assert (fault in id_fault(target_id)) and bool(id_fault(target_id)) == bool(fault)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -546,3 +547,27 @@ def test_a_box_that_waits_for_an_image_of_another_aspect_is_refused(
     rig.put(1, np.zeros((240, 240, 3), np.uint8))
     rig.until(lambda: rig.refusals)
     assert "from 320x240 to 240x240" in rig.refusals[0][1]
+
+
+@pytest.mark.parametrize("size", [(120, 90), (40, 30), (640, 480)])
+def test_a_held_box_lies_in_the_image_though_that_changed(
+    make_rig: Callable[..., Rig], backend: DelayingBackend, size: tuple[int, int]
+) -> None:
+    """A score below the threshold holds the box; the image it was in was 320x240."""
+    config = dataclasses.replace(
+        backend.tracker_config, lost_threshold=1.0, found_threshold=1.0, lost_after_frames=2
+    )
+    rig = make_rig(tracker_config=config)
+    rig.put(0)
+    rig.select(0, box=(250.0, 180.0, 50.0, 40.0))
+    rig.until(lambda: any(tracked.results for tracked in rig.sent))
+    states = set()
+    for index in range(1, 5):
+        count = len(rig.sent)
+        rig.put(index, np.zeros((size[1], size[0], 3), np.uint8))
+        rig.until(lambda count=count: len(rig.sent) > count)
+        (result,) = rig.sent[-1].results
+        x, y, width, height = result.box_xywh
+        assert 0 <= x < x + width <= size[0] and 0 <= y < y + height <= size[1]
+        states.add(result.state)
+    assert State.LOST in states
