@@ -1,9 +1,12 @@
 """What comes out of the tracking thread, and who takes it."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from litetrack_ros.geometry import clip_box_xywh
+from litetrack_ros.images import Image
 from litetrack_ros.node.conversion import ConvertedImage
 from litetrack_ros.node.events import Event
 from litetrack_ros.node.frames import ReceivedFrame
@@ -58,3 +61,15 @@ class TargetStatus:
     target_id: str
     state: State
     score: float
+
+
+def inside(result: TrackResult, image: Image, margin_px: int) -> TrackResult:
+    """The result with its box in the image: one that is held may have come from a larger image."""
+    height, width = image.shape[:2]
+    x, y, w, h = result.box_xywh
+    if result.state is State.INITIALISING or (
+        min(x, y) >= 0 and x + w <= width and y + h <= height
+    ):
+        return result
+    box = clip_box_xywh(result.box_xywh, width, height, min(margin_px, width, height))
+    return dataclasses.replace(result, box_xywh=box)

@@ -14,15 +14,13 @@ from typing import Any
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import BoxError, ImageError, shown
-from litetrack_ros.geometry import clip_box_xywh
-from litetrack_ros.images import Image
 from litetrack_ros.node.conversion import ConvertedImage
 from litetrack_ros.node.events import Event, EventKind, TargetStories
 from litetrack_ros.node.frames import Fate, FrameSlot, ReceivedFrame
 from litetrack_ros.node.init_boxes import catch_up, choose_frame
 from litetrack_ros.node.reduction import ReducedImage, make_small
 from litetrack_ros.node.requests import Box, Ending, InitRequest, Outcome, RequestDesk
-from litetrack_ros.node.results import Output, TargetStatus, Tracked
+from litetrack_ros.node.results import Output, TargetStatus, Tracked, inside
 from litetrack_ros.node.sizes import Size, SizeChange
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import MultiTracker, StageTiming, TrackResult
@@ -186,10 +184,7 @@ class TrackingWorker:
         tracked = Tracked(
             frame,
             image,
-            tuple(
-                _inside(r, image.image, self._tracker.config.clip_margin_px)
-                for r in results.values()
-            ),
+            tuple(inside(result, image.image, margin_px) for result in results.values()),
             queue_wait_ms=1e3 * (start - frame.arrival_s),
             conversion_ms=1e3 * (converted - start),
             timing=StageTiming(
@@ -387,18 +382,6 @@ class TrackingWorker:
 
 def _size(image: ConvertedImage) -> Size:
     return image.image.shape[1], image.image.shape[0]
-
-
-def _inside(result: TrackResult, image: Image, margin_px: int) -> TrackResult:
-    """The result with its box in the image: one that is held may have come from a larger image."""
-    height, width = image.shape[:2]
-    x, y, w, h = result.box_xywh
-    if result.state is State.INITIALISING or (
-        min(x, y) >= 0 and x + w <= width and y + h <= height
-    ):
-        return result
-    box = clip_box_xywh(result.box_xywh, width, height, min(margin_px, width, height))
-    return dataclasses.replace(result, box_xywh=box)
 
 
 def _describe(error: Exception) -> str:
