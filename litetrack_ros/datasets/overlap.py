@@ -21,7 +21,7 @@ from litetrack_ros.media.sources import IMAGE_SUFFIXES, natural_key
 from litetrack_ros.opencv import cv2
 
 # Of 180 copies made of real frames (cropped by up to 5 % at each side, halved, JPEG 40, a third of
-# them mirrored) none differed in more than 6 of 64 bits; all thumbnails correlate by 0.856 or more.
+# them mirrored) none differed in more than 6 of 64 bits; thumbnails correlate by 0.856 at least.
 # Of 36 million pairs of other pictures 25 differed in 8 or less; these correlate by 0.66 at most.
 MAX_DISTANCE = 8
 LEAST_CORRELATION = 0.75
