@@ -39,6 +39,7 @@ from litetrack_ros.node.parameters import (
     tracker_config,
     worker_settings,
 )
+from litetrack_ros.node.preview import PREVIEW_TOPIC
 from litetrack_ros.node.worker import TrackingWorker
 from litetrack_ros.tracker.tracker import MultiTracker
 
@@ -196,7 +197,7 @@ class TrackerNode(LifecycleNode):
         self._board.clear()
         slot = FrameSlot(FrameRing(values["ring_frames"], values["ring_mb"] * 1_000_000))
         slot.close()
-        outputs = Outputs(self, slot, self._board, lambda: self._values["debug_image"], vision_msgs)
+        outputs = Outputs(self, slot, self._board, lambda: self._values, vision_msgs)
         session = _NodeSession(backend, slot, InitQueue(values["max_targets"]), outputs)
         session.services = [
             self.create_service(Trigger, "~/reset", self._on_reset),
@@ -324,7 +325,7 @@ class TrackerNode(LifecycleNode):
             for name, types in self.get_topic_names_and_types()
             if wanted in types and self.count_publishers(name)
         ]
-        own = self.resolve_topic_name("~/debug_image")
+        own = [self.resolve_topic_name(name) for name in ("~/debug_image", PREVIEW_TOPIC)]
         self._board.post(
             "no_images",
             no_image_message(
@@ -332,7 +333,7 @@ class TrackerNode(LifecycleNode):
                 images.qos_text,
                 silent_s,
                 self.count_publishers(images.topic),
-                [name for name in topics if name != own],
+                [name for name in topics if name not in own],
             ),
         )
 
