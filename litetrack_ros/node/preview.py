@@ -10,15 +10,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
-from litetrack_ros.images import ColorOrder, Image, Uint8Image, to_bgr8
+from litetrack_ros.media.previews import encode_preview
 from litetrack_ros.node.worker import Tracked
-from litetrack_ros.opencv import cv2
 
 PREVIEW_TOPIC = "~/preview/compressed"
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
@@ -93,32 +91,6 @@ class Preview:
                 if not self._is_stopping and self._node.context.ok():
                     text = " ".join(str(error).split())
                     self._report("preview_failed", f"no preview: {type(error).__name__}: {text}")
-
-
-def encode_preview(image: Image, color_order: ColorOrder, size_px: int, quality: int) -> bytes:
-    """An image as JPEG, reduced, with the image's own size as a comment.
-
-    Boxes are in pixels of the image, so that whoever draws them on the preview has to know how
-    large it was; ``CompressedImage`` has no field for it, and decoders pass comments over.
-
-    Args:
-        image: as :func:`litetrack_ros.images.check_image` takes.
-        color_order: of the image.
-        size_px: longest side of the picture; a smaller image stays as it is.
-        quality: of JPEG, 1 to 100.
-    """
-    height, width = image.shape[:2]
-    scale = size_px / max(width, height)
-    if scale < 1.0:
-        size = (max(1, round(scale * width)), max(1, round(scale * height)))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    picture: Uint8Image = np.ascontiguousarray(to_bgr8(image, color_order))
-    made, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not made:
-        raise ValueError("this OpenCV cannot encode JPEG")
-    comment = f"of {width}x{height}".encode()
-    content = bytes(jpeg)
-    return content[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + content[2:]
 
 
 def preview_message(header: Header, jpeg: bytes) -> CompressedImage:

@@ -6,17 +6,18 @@ has not, selections go out on ~/init_box.
 """
 
 import contextlib
-import re
 from concurrent.futures import Future, InvalidStateError
 from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import SetBool, Trigger
 
+from litetrack_ros.media.previews import image_size
 from litetrack_ros.msg import FrameTiming, InitBox, TrackedBoxArray
 from litetrack_ros.node.compat import optional_module, subscribe_and_watch_qos
 from litetrack_ros.node.messages import ns_to_stamp, stamp_to_ns
@@ -30,7 +31,6 @@ _KEPT = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
-_SIZE = re.compile(rb"of (\d+)x(\d+)")
 _COUNTS = ("replaced", "caught_up", "rejected")
 _TIMES = ("queue_wait", "conversion", "crop", "model", "decode", "publish")
 
@@ -41,13 +41,17 @@ class Bridge:
     Args:
         node_name: of the tracker node, with its namespace.
         diagnostics: the topic of the diagnostics.
+        use_sim_time: take the time from /clock, as the node does then.
     """
 
-    def __init__(self, node_name: str, diagnostics: str = "/diagnostics") -> None:
+    def __init__(self, node_name: str, diagnostics: str, use_sim_time: bool = False) -> None:
         self._context = rclpy.Context()
         rclpy.init(context=self._context)
         self._node = rclpy.create_node(
-            "litetrack_page", context=self._context, start_parameter_services=False
+            "litetrack_page",
+            context=self._context,
+            start_parameter_services=False,
+            parameter_overrides=[Parameter("use_sim_time", value=use_sim_time)],
         )
         clock = self._node.get_clock()
         self.feed = Feed(f"LiteTrack: {node_name}", lambda: int(clock.now().nanoseconds))
@@ -234,25 +238,6 @@ class Bridge:
         reason = f": {message.reason}" if message.reason else ""
         what = words.get(message.event, "changed")
         self.feed.add_event(f"target '{message.target_id}' {what}{reason}")
-
-
-def image_size(jpeg: bytes) -> tuple[int, int] | None:
-    """Width and height of the image that a preview was made of; None where it is no JPEG.
-
-    The node says them in the file's comment; without one the image is as large as the picture.
-    """
-    if jpeg[:2] != b"\xff\xd8":
-        return None
-    place = 2
-    while place + 9 <= len(jpeg) and jpeg[place] == 0xFF:
-        marker, length = jpeg[place + 1], int.from_bytes(jpeg[place + 2 : place + 4], "big")
-        content = jpeg[place + 4 : place + 2 + length]
-        if marker == 0xFE and (found := _SIZE.fullmatch(content)):
-            return int(found[1]), int(found[2])
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return int.from_bytes(content[3:5], "big"), int.from_bytes(content[1:3], "big")
-        place += 2 + length
-    return None
 
 
 def _is_ready(client: Any) -> bool:

@@ -122,7 +122,7 @@ class Feed:
         self._targets: tuple[Box, ...] = ()
         self._statuses: dict[str, tuple[int, str]] = {}
         self._heard_s = time.monotonic()
-        self._notices: dict[str, str] = {}
+        self._notices: dict[str, dict[str, Any]] = {}
         self._events: deque[dict[str, Any]] = deque(maxlen=_HELD_EVENTS)
         self._event_number = 0
         self.has_own_events = False
@@ -166,7 +166,7 @@ class Feed:
     def add_timing(self, stages_ms: Mapping[str, float], counts: Mapping[str, int]) -> None:
         """Where the time of an image went, and how many images were dropped up to it."""
         with self._lock:
-            self._minute.add(stages_ms, sum(counts[name] for name in DROPPED))
+            self._minute.add(stages_ms, sum(counts.get(name, 0) for name in DROPPED))
 
     def add_diagnostics(self, statuses: Mapping[str, tuple[int, str]]) -> None:
         """What the node says of itself: a level (0 is well) and a sentence for each task."""
@@ -185,11 +185,11 @@ class Feed:
         with self._lock:
             self._note(text)
 
-    def set_notice(self, kind: str, text: str) -> None:
-        """Say that something is wrong, by kind; an empty text takes it back."""
+    def set_notice(self, kind: str, text: str, level: int = 2) -> None:
+        """Say that something is wrong (2) or worth knowing (1); an empty text takes it back."""
         with self._lock:
             if text:
-                self._notices[kind] = text
+                self._notices[kind] = {"level": level, "text": text}
             else:
                 self._notices.pop(kind, None)
 
@@ -276,9 +276,9 @@ class Feed:
                     f"The tracker node is gone: nothing heard of it for {silent_s:.0f} s. Is it "
                     "running, with the ROS_DOMAIN_ID of this page?"
                 ),
-                *map(_fault, self._notices.values()),
+                *self._notices.values(),
             ]
-        words = [_fault(text) for text in self._notices.values()]
+        words = list(self._notices.values())
         for task, (level, text) in self._statuses.items():
             if level > 0:
                 words.append({"level": level, "text": f"{task}: {text}"})

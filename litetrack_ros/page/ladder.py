@@ -3,9 +3,7 @@
 import asyncio
 from typing import NamedTuple
 
-import numpy as np
-
-from litetrack_ros.opencv import cv2
+from litetrack_ros.media.previews import shrink
 from litetrack_ros.page.feed import Shown
 
 
@@ -67,16 +65,3 @@ class Step:
             self.rung = min(self.rung + 1, len(RUNGS) - 1)
         elif self._quick >= _QUICK_IN_A_ROW:
             self._quick, self.rung = 0, max(self.rung - 1, self._floor)
-
-
-def shrink(jpeg: bytes, size_px: int, quality: int) -> bytes:
-    """A JPEG with no side longer than a size; one that is small already stays as it is."""
-    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    if image is None or max(image.shape[:2]) <= size_px:
-        return jpeg
-    height, width = image.shape[:2]
-    scale = size_px / max(width, height)
-    size = (max(1, round(scale * width)), max(1, round(scale * height)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    made, content = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return bytes(content) if made else jpeg

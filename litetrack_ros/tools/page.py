@@ -14,6 +14,7 @@ class Request:
 
     node: str
     diagnostics: str
+    use_sim_time: bool
     host: str
     port: int
     name: tuple[str, ...]
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--diagnostics", default="/diagnostics", metavar="TOPIC", help="(%(default)s)"
     )
+    parser.add_argument("--use-sim-time", action="store_true", help="take the time from /clock")
     add_page_arguments(parser)
 
 
@@ -41,7 +43,7 @@ def run(request: Request) -> int:
     from litetrack_ros.page.server import Address, announce, serving
 
     address = Address(request.host, request.port, request.name, request.cert, request.key)
-    bridge = Bridge(request.node, request.diagnostics)
+    bridge = Bridge(request.node, request.diagnostics, request.use_sim_time)
     try:
         with serving(bridge.feed, bridge, address) as links:
             print(announce(links), flush=True)

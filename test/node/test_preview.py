@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,32 +19,6 @@ def _decode(jpeg: bytes) -> np.ndarray:
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert image is not None
     return image
-
-
-@pytest.mark.parametrize(
-    ("shape", "order", "size_px", "expected"),
-    [
-        ((400, 1000, 3), "bgr", 640, (256, 640, 3)),
-        ((400, 1000, 3), "rgb", 640, (256, 640, 3)),
-        ((120, 160), "bgr", 640, (120, 160, 3)),
-        ((2000, 3, 4), "bgr", 640, (640, 1, 3)),
-    ],
-)
-def test_pictures_shrink_and_say_how_large_the_image_was(
-    shape: tuple[int, ...], order: Any, size_px: int, expected: tuple[int, ...]
-) -> None:
-    from litetrack_ros.node.preview import encode_preview
-
-    image = np.zeros(shape, np.uint8)
-    image[..., 0] = 200
-    jpeg = encode_preview(image, order, size_px, 90)
-    found = _decode(jpeg)
-    assert found.shape == expected
-    if image.ndim == 3:
-        assert found[0, 0].argmax() == (0 if order == "bgr" else 2)
-    comment = re.search(rb"\xff\xfe..of (\d+)x(\d+)\xff", jpeg)
-    assert comment is not None
-    assert [int(side) for side in comment.groups()] == [shape[1], shape[0]]
 
 
 def test_only_while_somebody_listens_and_no_faster_than_asked(

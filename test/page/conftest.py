@@ -56,3 +56,21 @@ def open_browser(tmp_path: Path) -> Iterator[Callable[[], Any]]:
     yield start
     for browser in opened:
         browser.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Any]]:
+    """Serves pages without a node, from this process."""
+    from served_page import Served, StubTracker
+
+    from litetrack_ros.page.feed import Feed
+    from litetrack_ros.page.server import Address, serving
+
+    with contextlib.ExitStack() as stack:
+
+        def start(**address: Any) -> Served:
+            feed, tracker = Feed("test"), StubTracker()
+            links = stack.enter_context(serving(feed, tracker, Address(port=0, **address)))
+            return Served(links, feed, tracker)
+
+        yield start

@@ -9,76 +9,19 @@ import random
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import cv2
-import numpy as np
 import psutil
 import pytest
+from served_page import Served, StubTracker
 
 from litetrack_ros.errors import PageError
 from litetrack_ros.page.access import MAX_CLIENTS, Access, Allowance, Role
-from litetrack_ros.page.feed import Answer, Box, Command, Feed, Picture
+from litetrack_ros.page.feed import Feed
 from litetrack_ros.page.server import Address, announce, serving
-
-
-class StubTracker:
-    """Takes every command."""
-
-    def __init__(self) -> None:
-        self.commands: list[Command] = []
-        self.watched: list[bool] = []
-
-    def abilities(self) -> tuple[str, ...]:
-        return ("box", "reset", "enable")
-
-    def watch(self, is_watched: bool) -> None:
-        self.watched.append(is_watched)
-
-    def ask(self, command: Command) -> Future[Answer]:
-        self.commands.append(command)
-        answered: Future[Answer] = Future()
-        answered.set_result(Answer(True, "done"))
-        return answered
-
-
-def jpeg(width: int = 640, height: int = 480) -> bytes:
-    picture = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
-    return bytes(cv2.imencode(".jpg", cv2.GaussianBlur(picture, (0, 0), 5))[1])
-
-
-class Served:
-    """A page without a node."""
-
-    def __init__(self, links: Any, feed: Feed, tracker: StubTracker) -> None:
-        self.links, self.feed, self.tracker = links, feed, tracker
-        self.base = links.control.partition("#")[0]
-        self.origin = self.base.rstrip("/")
-        self._jpeg = jpeg()
-
-    def show(self) -> int:
-        stamp = time.time_ns()
-        self.feed.add_boxes(stamp, [Box("cup", "TRACKING", (10.0, 20.0, 30.0, 40.0), 0.9)])
-        self.feed.add_picture(Picture(stamp, self._jpeg, 1280, 960))
-        return stamp
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Served]]:
-    import contextlib
-
-    with contextlib.ExitStack() as stack:
-
-        def start(**address: Any) -> Served:
-            feed, tracker = Feed("test"), StubTracker()
-            links = stack.enter_context(serving(feed, tracker, Address(port=0, **address)))
-            return Served(links, feed, tracker)
-
-        yield start
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
