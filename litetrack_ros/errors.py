@@ -67,6 +67,10 @@ class ReplayError(LiteTrackError, RuntimeError):
     """A replay that could not be carried through: the node did not start, died or fell silent."""
 
 
+class PageError(LiteTrackError, RuntimeError):
+    """The operator's page cannot be served: its port is taken, or a certificate is no good."""
+
+
 class DatasetError(LiteTrackError, ValueError):
     """A data set folder that is incomplete or not laid out as published."""
 

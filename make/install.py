@@ -25,7 +25,7 @@ RECORD = VENV / "installed.json"
 TORCH = "torch==2.13.0"
 # 77 reads the licence in pyproject.toml, from 80 on `colcon build --symlink-install` may fail.
 BUILD_TOOLS = ("pip>=23.1", "setuptools>=77,<80", "wheel")
-EXTRAS = ("torch", "export", "train", "eval", "bag", "report", "dev")
+EXTRAS = ("torch", "export", "train", "eval", "bag", "page", "report", "dev")
 
 
 class Record:

@@ -22,6 +22,7 @@ from litetrack_ros.node.conversion import (
 from litetrack_ros.node.diagnostics import NoticeBoard, SlidingWindow, no_image_message
 from litetrack_ros.node.frames import FrameSlot, ReceivedFrame
 from litetrack_ros.node.messages import stamp_to_ns
+from litetrack_ros.node.preview import PREVIEW_TOPIC
 
 _MAX_FRAME_ID_BYTES = 256  # every box carries it on
 
@@ -124,7 +125,7 @@ class ImageInput:
             for name, types in node.get_topic_names_and_types()
             if wanted in types and node.count_publishers(name)
         ]
-        own = node.resolve_topic_name("~/debug_image")
+        own = [node.resolve_topic_name(name) for name in ("~/debug_image", PREVIEW_TOPIC)]
         self._board.post(
             "no_images",
             no_image_message(
@@ -132,7 +133,7 @@ class ImageInput:
                 self.qos_text,
                 silent_s,
                 node.count_publishers(self.topic),
-                [name for name in topics if name != own],
+                [name for name in topics if name not in own],
             ),
         )
 

@@ -3,7 +3,7 @@
 import array
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -19,6 +19,7 @@ from litetrack_ros.node.diagnostics import NoticeBoard, SlidingWindow, Status
 from litetrack_ros.node.events import Event, EventKind, LineLimiter
 from litetrack_ros.node.frames import Counts, FrameSlot
 from litetrack_ros.node.overlay import DrawnBox, draw_overlay
+from litetrack_ros.node.preview import Preview
 from litetrack_ros.node.results import Tracked
 from litetrack_ros.tracker.tracker import TrackResult
 
@@ -84,7 +85,7 @@ class Outputs:
         node: creates the publishers.
         slot: counts frames.
         board: takes faults.
-        wants_debug: whether ~/debug_image is switched on.
+        values: the node's parameters, asked for each image.
         tell: takes events of targets.
         vision_msgs: the module ``vision_msgs.msg`` to publish ~/detections too, or None.
     """
@@ -94,20 +95,21 @@ class Outputs:
         node: Node,
         slot: FrameSlot,
         board: NoticeBoard,
-        wants_debug: Callable[[], bool],
+        values: Callable[[], Mapping[str, Any]],
         tell: Callable[[Event], None],
         vision_msgs: Any = None,
     ) -> None:
         self._node = node
         self._slot = slot
         self._board = board
-        self._wants_debug = wants_debug
+        self._values = values
         self.tell = tell  # see litetrack_ros.node.results.Output
         self._vision_msgs = vision_msgs
         self._clock = node.get_clock()
         self._boxes = node.create_publisher(TrackedBoxArray, "~/tracked_boxes", _RESULT_QOS)
         self._timing = node.create_publisher(FrameTiming, "~/timing", _RESULT_QOS)
         self._debug = node.create_publisher(Image, "~/debug_image", _DEBUG_QOS)
+        self._preview = Preview(node, values, self.report)
         self._publishers = [self._boxes, self._timing, self._debug]
         if vision_msgs is not None:
             self._detections = node.create_publisher(
@@ -135,7 +137,8 @@ class Outputs:
 
     def show(self, tracked: Tracked) -> None:
         """See :class:`litetrack_ros.node.results.Output`."""
-        if not self._wants_debug() or not self._debug.get_subscription_count():
+        self._preview.offer(tracked)
+        if not self._values()["debug_image"] or not self._debug.get_subscription_count():
             return
         boxes = [DrawnBox(r.target_id, r.box_xywh, r.state, r.score) for r in tracked.results]
         caption = f"model {tracked.timing.model_ms:.1f} ms"
@@ -153,6 +156,7 @@ class Outputs:
 
     def destroy(self) -> None:
         """Take the topics away."""
+        self._preview.destroy()
         for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
 

@@ -167,6 +167,23 @@ SPECS: tuple[Spec, ...] = (
     ),
     Spec("debug_image", True, "publish ~/debug_image while somebody listens", live=True),
     Spec(
+        "preview_size_px",
+        640,
+        "longest side of the pictures on ~/preview/compressed, px",
+        16,
+        8192,
+        live=True,
+    ),
+    Spec(
+        "preview_rate_hz",
+        15.0,
+        "pictures a second on ~/preview/compressed at most, Hz; 0 is none",
+        0.0,
+        1000.0,
+        live=True,
+    ),
+    Spec("preview_quality", 70, "JPEG quality of ~/preview/compressed", 1, 100, live=True),
+    Spec(
         "lost_threshold",
         -1.0,
         f"score below which an image counts as a miss; 0 is never; {_MODELS_OWN}",

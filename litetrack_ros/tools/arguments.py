@@ -112,6 +112,27 @@ def check_frame_rate(frame_rate_hz: float) -> None:
         raise ConfigError(f"--frame-rate is {frame_rate_hz:g}, but must be above 0")
 
 
+def add_page_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add where the operator's page is served: ``--host``, ``--port``, ``--name``, ``--cert``."""
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="listen there (%(default)s: this machine alone); 0.0.0.0 is every network, and needs "
+        "the token that is printed then",
+    )
+    parser.add_argument("--port", type=int, default=8680, help="(%(default)s)")
+    parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a name that browsers call this machine by, beside its own; may be repeated",
+    )
+    parser.add_argument("--cert", type=Path, metavar="FILE.pem", help="serve HTTPS with it")
+    parser.add_argument("--key", type=Path, metavar="FILE.pem", help="the certificate's key")
+
+
 def add_clip_arguments(parser: argparse.ArgumentParser, output_help: str) -> None:
     """Add ``--output``, ``--height`` and ``--longest`` of verbs that make clips to train on."""
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=output_help)

@@ -35,6 +35,7 @@ VERBS: dict[str, dict[str, str]] = {
     "": {
         "demo": "track a moving scene with the node on real ROS 2; writes a video and a table",
         "track": "follow a target through a video, a folder of images or a camera",
+        "page": "watch and select targets of a running node in a browser, from a phone too",
         "evaluate": "track one's own sequences or a benchmark's once each, and score the boxes",
         "compare": "score raw result files of trackers on a benchmark, with plots and a report",
         "draw": "draw the saved boxes of one or several trackers on the video",

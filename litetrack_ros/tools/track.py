@@ -13,6 +13,7 @@ from litetrack_ros.backends.base import Backend
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.datasets.sequences import format_boxes
+from litetrack_ros.dependencies import require
 from litetrack_ros.files import replacing, write_text
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Image, Uint8Image, to_bgr8
@@ -35,6 +36,12 @@ class Request:
     show: bool
     save: Path | None
     save_txt: Path | None
+    page: bool
+    host: str
+    port: int
+    name: tuple[str, ...]
+    cert: Path | None
+    key: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-txt", type=Path, metavar="FILE", help="write one x,y,w,h line a frame"
     )
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help="serve a page to choose the target on and to watch, for a machine without a display",
+    )
+    arguments.add_page_arguments(parser)
 
 
 def run(request: Request) -> int:
@@ -61,8 +74,23 @@ def run(request: Request) -> int:
         with contextlib.ExitStack() as stack:
             shown = TrackWriter(request, source, stack)
             box = arguments.init_box(request.src, request.init_box)
-            print(summary(track_source(source, backend, shown, box)))
+            film = _open_page(request, source, backend, stack) if request.page else None
+            print(summary(track_source(source, backend, shown, box, film)))
     return 0
+
+
+def _open_page(
+    request: Request, source: Source, backend: Backend, stack: contextlib.ExitStack
+) -> Any:
+    require("aiohttp")
+    from litetrack_ros.page.film import Film
+    from litetrack_ros.page.server import Address, announce, serving
+
+    film = Film(source, Tracker(backend))
+    address = Address(request.host, request.port, request.name, request.cert, request.key)
+    links = stack.enter_context(serving(film.feed, film, address))
+    print(announce(links), flush=True)
+    return film
 
 
 class TrackWriter:
@@ -98,17 +126,23 @@ class TrackWriter:
 
 
 def track_source(
-    source: Source, backend: Backend, writer: TrackWriter, init_box_xywh: FloatArray | None
+    source: Source,
+    backend: Backend,
+    writer: TrackWriter,
+    init_box_xywh: FloatArray | None,
+    film: Any = None,
 ) -> list[TrackResult]:
     """Follow a target to the end of a source, or until the user stops it.
 
-    Ctrl-C ends a live source as its end would, and interrupts a recorded one.
+    Ctrl-C ends a live source, or one on a page, as its end would, and interrupts a recorded one.
 
     Args:
         source: the images.
         backend: runs the network.
         writer: takes every frame.
-        init_box_xywh: the target in the first frame; None asks for it on the display.
+        init_box_xywh: the target in the first frame; None asks for it on the display, or on the
+            page.
+        film: a :class:`litetrack_ros.page.film.Film` of the source where a page is served.
 
     Returns:
         The result of every frame.
@@ -118,17 +152,20 @@ def track_source(
         MediaError: the source cannot be read to its end, or an output cannot be written.
     """
     results: list[TrackResult] = []
-    images, box = arguments.images_and_box(source, init_box_xywh)
+    if film is not None:
+        steps = film.follow((frame.image for frame in source), init_box_xywh)
+    else:
+        steps = follow(Tracker(backend), *arguments.images_and_box(source, init_box_xywh))
     with arguments.Progress(source.frame_count, source.name) as progress:
         try:
-            for step in follow(Tracker(backend), images, box):
+            for step in steps:
                 results.append(step.result)
                 going_on = writer.add(step.image, step.result)
                 progress.step()
                 if not going_on:
                     break
         except KeyboardInterrupt:
-            if not source.is_live or not results:
+            if not (source.is_live or film is not None) or not results:
                 raise
     writer.finish()
     return results
