@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -358,7 +359,7 @@ def test_tables_and_json_hold_no_nan() -> None:
 def test_hidden_frames_of_a_benchmark_are_absent() -> None:
     truth = np.array([[1.0, 2, 3, 4], [1, 2, 3, 4], [0, 0, 0, 0], [1, 2, 3, 4], [NAN] * 4])
     visible = np.array([True, True, True, False, True])
-    sequence = AnnotatedSequence("a", None, truth, visible)  # type: ignore[arg-type]
+    sequence = AnnotatedSequence("a", Path(), truth, visible)
     run = long_term_run(sequence, boxes_only("a", truth))
     np.testing.assert_array_equal(np.isnan(run.truth_xywh[:, 0]), [0, 0, 1, 1, 1])
     assert run.tracking.all() and np.isnan(run.scores).all() and run.stateless_boxes_xywh is None
