@@ -17,6 +17,7 @@ from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import LiteTrackError, shown
+from litetrack_ros.node.stderr_filter import bounded_stderr
 
 if TYPE_CHECKING:
     from litetrack_ros.node.tracker_node import TrackerNode
@@ -79,7 +80,8 @@ def run_program(opener: Callable[[ModelChoice], Backend] = open_backend) -> NoRe
     Python's own end would unload PyTorch or the GPU's libraries piece by piece, which takes
     seconds on a busy robot; nothing is left for it to do.
     """
-    status = main(opener=opener)
+    with bounded_stderr():
+        status = main(opener=opener)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

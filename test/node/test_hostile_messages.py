@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import signal
 import struct
 import time
 import zlib
@@ -111,3 +113,51 @@ def test_text_from_the_network_goes_nowhere_whole(
     assert "\n[ERROR]" not in log and "\x1b[31m" not in log
     assert max(len(line) for line in log.splitlines()) < 2000
     assert "its frame_id, " in log or "encoding '" in log
+
+
+def test_messages_that_cannot_be_deserialised_leave_the_log_short(
+    start_node: Callable[..., Any], client: Any
+) -> None:
+    """Native libraries write up to six lines for each, some of them past every logger."""
+    from rclpy.serialization import serialize_message
+    from sensor_msgs.msg import Image
+
+    from litetrack_ros.msg import InitBox
+
+    node = start_node()
+    client.wait_for_node()
+    rng = random.Random(0)
+    image = Image(height=24, width=24, encoding="bgr8", step=72, data=bytes(72 * 24))
+    sources = (
+        (client.images, bytes(serialize_message(image))),
+        (client.inits, bytes(serialize_message(InitBox(target_id="abc", width=3.0, height=4.0)))),
+    )
+    started = time.monotonic()
+    while time.monotonic() < started + 5.0:
+        for publisher, content in sources:
+            cut = bytearray(content[: rng.randrange(4, len(content))])
+            cut[12:16] = rng.choice([b"\xff\xff\xff\xff", bytes(cut[12:16])])
+            publisher.publish(bytes(cut))
+        client.spin_for(0.01)
+    client.select((40, 30, 50, 40), target_id="cup")
+    stamps = iter(range(10**9, 10**12, 10**8))
+
+    def tracked() -> bool:
+        client.send(PICTURE, next(stamps))
+        client.spin_for(0.05)
+        return any(message.boxes for message in client.boxes)
+
+    client.spin_until(tracked, 10, "a box after the corrupt messages")
+    seconds = time.monotonic() - started
+    status, log, _ = node.end()
+    assert status == 0
+    assert len(log.splitlines()) <= 50 + 5 * seconds
+    assert "lines of native libraries left out" in log
+
+
+def test_a_crash_still_leaves_its_trace(start_node: Callable[..., Any], client: Any) -> None:
+    node = start_node()
+    client.wait_for_node()
+    status, log, _ = node.end(signal.SIGABRT)
+    assert status == -signal.SIGABRT
+    assert "Fatal Python error: Aborted" in log and "program.py" in log
