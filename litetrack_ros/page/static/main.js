@@ -27,6 +27,7 @@ async function picture(message) {
   message.came = performance.now();
   try {
     await view.show(message);
+    find("canvas").dataset.age = link.now() === null ? "" : link.now() - Number(message.stamp) / 1e6;
   } finally {
     link.send({ type: "seen", n: message.n });
   }
