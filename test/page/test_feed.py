@@ -50,8 +50,8 @@ def test_a_picture_whose_boxes_do_not_come_goes_out_alone() -> None:
 
 def test_words_say_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     feed = Feed("test")
-    feed.add_diagnostics({"model": (0, "not configured"), "targets": (0, "disabled")})
-    assert "The model is not loaded" in _words(feed) and "is disabled" in _words(feed)
+    feed.add_diagnostics({"model": (0, "not configured")}, is_enabled=False)
+    assert "The model is not loaded" in _words(feed) and "tracker is off" in _words(feed)
     assert "No picture yet" in _words(feed) and not feed.summary()["enabled"]
     feed.add_diagnostics({"model": (2, "cannot configure: no file"), "targets": (0, "IDLE")})
     feed.set_notice("qos", "cannot be heard")
@@ -78,8 +78,8 @@ def test_events_are_told_from_states_unless_the_node_tells_them() -> None:
     assert texts == ["target 'cup' is TRACKING", "target 'cup' is LOST", "target 'cup' is gone"]
     feed.has_own_events = True
     feed.add_boxes(5, [CUP])
-    feed.add_event("target 'cup' found")
-    assert feed.summary()["events"][-1]["text"] == "target 'cup' found"
+    feed.add_event("target 'cup' found", 7_000_000)
+    assert feed.summary()["events"][-1] == {"at": 7.0, "text": "target 'cup' found"}
     feed.note_choice("phone", Command("box", "cup", 1), Answer(True, "sent"))
     assert feed.summary()["last"]["who"] == "phone"
     feed.note_choice("laptop", Command("box", "cup", 1), Answer(False, "no"))

@@ -172,6 +172,7 @@ function refresh() {
   const ms = age();
   const isStale = ms !== null && ms > STALE_MS;
   find("canvas").classList.toggle("stale", isStale);
+  document.body.classList.toggle("old", isStale || !link.isUp); // what else is shown is old too
   const overlay = find("overlay");
   overlay.hidden = !isStale;
   if (isStale) {
