@@ -216,13 +216,14 @@ class Bridge:
         self.feed.add_timing(stages, {name: getattr(message, name) for name in _COUNTS})
 
     def _on_diagnostics(self, message: Any) -> None:
-        statuses = {}
+        statuses, is_enabled = {}, True
         for status in message.status:
             name, _, task = status.name.rpartition(": ")
             if name.lstrip("/") in (self._name, self._name.rpartition("/")[2]):
                 statuses[task] = (status.level[0], status.message)
+                is_enabled &= ("enabled", "false") not in ((v.key, v.value) for v in status.values)
         if statuses:
-            self.feed.add_diagnostics(statuses)
+            self.feed.add_diagnostics(statuses, is_enabled)
 
     def _on_event(self, message: Any) -> None:
         self.feed.has_own_events = True
@@ -237,7 +238,8 @@ class Bridge:
         self._last_event = message.sequence
         reason = f": {message.reason}" if message.reason else ""
         what = words.get(message.event, "changed")
-        self.feed.add_event(f"target '{message.target_id}' {what}{reason}")
+        at_ns = stamp_to_ns(message.node_stamp)
+        self.feed.add_event(f"target '{message.target_id}' {what}{reason}", at_ns)
 
 
 def _is_ready(client: Any) -> bool:

@@ -121,10 +121,10 @@ class Feed:
         self._states: dict[str, str] = {}
         self._targets: tuple[Box, ...] = ()
         self._statuses: dict[str, tuple[int, str]] = {}
+        self._is_enabled = True
         self._heard_s = time.monotonic()
         self._notices: dict[str, dict[str, Any]] = {}
         self._events: deque[dict[str, Any]] = deque(maxlen=_HELD_EVENTS)
-        self._event_number = 0
         self.has_own_events = False
         self._minute = Minute()
         self._last_choice: dict[str, Any] | None = None
@@ -168,9 +168,12 @@ class Feed:
         with self._lock:
             self._minute.add(stages_ms, sum(counts.get(name, 0) for name in DROPPED))
 
-    def add_diagnostics(self, statuses: Mapping[str, tuple[int, str]]) -> None:
+    def add_diagnostics(
+        self, statuses: Mapping[str, tuple[int, str]], is_enabled: bool = True
+    ) -> None:
         """What the node says of itself: a level (0 is well) and a sentence for each task."""
         with self._lock:
+            self._is_enabled = is_enabled
             if time.monotonic() - self._heard_s > SILENT_S:
                 self._statuses.clear()
             self._heard_s = time.monotonic()
@@ -180,10 +183,10 @@ class Feed:
                 self._note(refused[1])
             self._statuses.update(statuses)
 
-    def add_event(self, text: str) -> None:
-        """Something happened, in words."""
+    def add_event(self, text: str, at_ns: int) -> None:
+        """Something happened at a time, in words."""
         with self._lock:
-            self._note(text)
+            self._note(text, at_ns)
 
     def set_notice(self, kind: str, text: str, level: int = 2) -> None:
         """Say that something is wrong (2) or worth knowing (1); an empty text takes it back."""
@@ -236,7 +239,7 @@ class Feed:
                     {"id": box.target_id, "state": box.state, "score": round(box.score, 3)}
                     for box in self._targets
                 ],
-                "enabled": self._statuses.get("targets", (0, ""))[1] != "disabled",
+                "enabled": self._is_enabled,
                 "diagnostics": [
                     {"task": task, "level": level, "text": text}
                     for task, (level, text) in self._statuses.items()
@@ -263,9 +266,9 @@ class Feed:
                 self._note(f"target '{target_id}' is gone")
         self._states = now
 
-    def _note(self, text: str) -> None:
-        self._event_number += 1
-        self._events.append({"n": self._event_number, "at": self._now_ms(), "text": text})
+    def _note(self, text: str, at_ns: int | None = None) -> None:
+        at_ms = self._now_ms() if at_ns is None else at_ns / 1e6
+        self._events.append({"at": at_ms, "text": text})
 
     def _words(self, picture_age_s: float | None) -> list[dict[str, Any]]:
         """What is wrong, in words, worst first."""
@@ -284,8 +287,8 @@ class Feed:
                 words.append({"level": level, "text": f"{task}: {text}"})
             elif task == "model" and text == "not configured":
                 words.append(_fault("The model is not loaded: the node is not configured."))
-            elif task == "targets" and text == "disabled":
-                words.append({"level": 1, "text": "The tracker is disabled: no images are used."})
+        if not self._is_enabled:
+            words.append({"level": 1, "text": "The tracker is off: no images are used."})
         if picture_age_s is None:
             words.append({"level": 1, "text": "No picture yet: waiting for the camera."})
         elif picture_age_s > STALE_S and self._has_diagnostics:

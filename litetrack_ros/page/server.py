@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import importlib
+import io
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -282,12 +284,10 @@ def announce(links: Links) -> str:
     """What to print in the terminal: addresses, and the first as a QR code where it is of use."""
     if not links.needs_token:
         return f"The page is at {links.control} (for this machine alone)."
-    import io
-
-    import segno
-
     code = io.StringIO()
-    segno.make(links.control, error="l").terminal(code, compact=True, border=2)
+    with contextlib.suppress(ImportError):  # the addresses stand below it too
+        segno = importlib.import_module("segno")
+        segno.make(links.control, error="l").terminal(code, compact=True, border=2)
     return (
         f"{code.getvalue()}\nTo select and to watch: {links.control}\n"
         f"To watch alone:        {links.view}\n"

@@ -29,7 +29,7 @@ def shot(browser: Any, name: str) -> None:
     """Keep a picture of the window in the folder LITETRACK_SCREENSHOTS, for people to look at."""
     folder = os.environ.get("LITETRACK_SCREENSHOTS")
     if folder:
-        browser.screenshot(Path(folder) / f"{name}.png")
+        browser.screenshot(Path(folder) / f"{name}.jpg")
 
 
 def frame_of(browser: Any) -> tuple[float, float, float]:
@@ -71,7 +71,6 @@ def test_select_watch_remove_and_be_told_what_is_wrong(
 
     select(browser, stage, "cup")
     browser.wait(f"{TARGETS}.includes('cup') && {TARGETS}.includes('TRACKING')", 15)
-    shot(browser, "tracking")
     overlaps = []
     for _ in range(8):  # drawn over the picture of its own stamp
         stamp, boxes = shown_boxes(browser)
@@ -100,13 +99,18 @@ def test_select_watch_remove_and_be_told_what_is_wrong(
     phone.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
     browser.wait(f"{TARGETS}.includes('stone') && {TARGETS}.includes('cup')", 15)
     browser.wait("document.getElementById('last').textContent.startsWith('phone selected')")
-    shot(phone, "phone")
+    shot(browser, "page")
+    shot(phone, "page_phone")
     assert phone.errors == []
     phone.close()
 
     browser.evaluate("document.getElementById('reset').click()")
     browser.wait(f"{TARGETS} == '' && {SAID}.includes('all targets dropped')", 15)
 
+    browser.evaluate("document.getElementById('enable').click()")
+    browser.wait(f"{WORDS}.includes('The tracker is off')", 15)
+    browser.evaluate("document.getElementById('enable').click()")
+    browser.wait(f"{IS_LIVE} && !{WORDS}.includes('The tracker is off')", 15)
     stage.camera.stop()
     stopped_s = time.monotonic()
     browser.wait(IS_GREY, 5)

@@ -27,6 +27,7 @@ async function picture(message) {
   message.came = performance.now();
   try {
     await view.show(message);
+    find("canvas").dataset.age = link.now() === null ? "" : link.now() - Number(message.stamp) / 1e6;
   } finally {
     link.send({ type: "seen", n: message.n });
   }
@@ -171,6 +172,7 @@ function refresh() {
   const ms = age();
   const isStale = ms !== null && ms > STALE_MS;
   find("canvas").classList.toggle("stale", isStale);
+  document.body.classList.toggle("old", isStale || !link.isUp); // what else is shown is old too
   const overlay = find("overlay");
   overlay.hidden = !isStale;
   if (isStale) {
