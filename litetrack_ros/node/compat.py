@@ -13,9 +13,12 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_policy_name_from_kind
+from rclpy.subscription import Subscription
 
 from litetrack_ros.errors import ImageError, shown
 from litetrack_ros.images import Uint8Image
+
+_NO_SEQUENCE = 2**64 - 1  # RMW_MESSAGE_INFO_SEQUENCE_NUMBER_UNSUPPORTED
 
 
 def subscribe_and_watch_qos(
@@ -93,6 +96,22 @@ def parameter_override_names(node: Node) -> list[str]:
     return list(getattr(node, "_parameter_overrides", {}))
 
 
+def with_sequence(callback: Callable[[Any, int | None], None]) -> Callable[..., None]:
+    """A subscription's callback that also gets the publisher's number of the message.
+
+    None where the middleware has no such numbers, or rclpy hands on none (Humble).
+    """
+    if not hasattr(Subscription, "CallbackType"):
+        return lambda message: callback(message, None)
+
+    def take(message: Any, info: Any) -> None:
+        sequence = info.get("publication_sequence_number")
+        is_number = sequence is not None and 0 < sequence < _NO_SEQUENCE
+        callback(message, sequence if is_number else None)
+
+    return take
+
+
 class LaterAnswers:
     """Answers to service calls that are not ready when the callback returns.
 
@@ -110,6 +129,7 @@ class LaterAnswers:
         self._node = node
         self._ready: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._guard = node.create_guard_condition(self.send)
+        self._services: list[tuple[Any, Callable[[Any, Any], _LaterAnswer]]] = []
 
     def create_service(
         self,
@@ -143,7 +163,22 @@ class LaterAnswers:
 
         # The executor looks this up on the object for each call, from Humble to Kilted.
         vars(service)["send_response"] = send_or_note
+        self._services.append((service, begin))
         return service
+
+    def serve(self) -> None:
+        """Take the calls that have come, and answer, inside another callback of the executor.
+
+        For one that lasts long: the executor does not come to it. In its thread only.
+        """
+        for service, begin in self._services:
+            while True:
+                with service.handle:
+                    request, header = service.handle.service_take_request(service.srv_type.Request)
+                if header is None:
+                    break
+                service.send_response(begin(request, None), header)
+        self.send()
 
     def send(self) -> None:
         """Send all answers that are ready; called by the executor's thread only."""

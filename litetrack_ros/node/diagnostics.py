@@ -18,6 +18,7 @@ from litetrack_ros.backends.base import BackendInfo
 from litetrack_ros.errors import shown
 from litetrack_ros.node.dds import profiles_variable
 from litetrack_ros.node.frames import Counts
+from litetrack_ros.node.losses import LossCounter
 from litetrack_ros.node.requests import RequestCounts
 from litetrack_ros.node.results import TargetStatus
 from litetrack_ros.tracker.state import State
@@ -209,6 +210,7 @@ def images_status(
     input_rate_hz: float,
     output_rate_hz: float,
     held: tuple[int, int],
+    losses: LossCounter,
     notices: Mapping[str, Notice],
 ) -> Status:
     """Images in and boxes out: rates, counts, and what is wrong with the images."""
@@ -223,8 +225,10 @@ def images_status(
             "input rate (Hz)": f"{input_rate_hz:.2f}",
             "output rate (Hz)": f"{output_rate_hz:.2f}",
             **{name: str(count) for name, count in vars(counts).items()},
-            "images held for init boxes": str(held[0]),
-            "images held for init boxes (MB)": f"{held[1] / 1e6:.1f}",
+            "lost on the way": str(losses.lost),
+            "lost on the way, by": losses.source,
+            "images held": str(held[0]),
+            "images held (MB)": f"{held[1] / 1e6:.1f}",
         },
     )
 

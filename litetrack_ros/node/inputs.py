@@ -10,7 +10,11 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CompressedImage, Image
 
 from litetrack_ros.errors import ImageError, shown
-from litetrack_ros.node.compat import parameter_override_names, subscribe_and_watch_qos
+from litetrack_ros.node.compat import (
+    parameter_override_names,
+    subscribe_and_watch_qos,
+    with_sequence,
+)
 from litetrack_ros.node.conversion import (
     ConvertedImage,
     Fallback,
@@ -21,6 +25,7 @@ from litetrack_ros.node.conversion import (
 )
 from litetrack_ros.node.diagnostics import NoticeBoard, SlidingWindow, no_image_message
 from litetrack_ros.node.frames import FrameSlot, ReceivedFrame
+from litetrack_ros.node.losses import LossCounter
 from litetrack_ros.node.messages import stamp_to_ns
 from litetrack_ros.node.preview import PREVIEW_TOPIC
 
@@ -68,6 +73,7 @@ class ImageInput:
         self._clock = node.get_clock()
         self.topic = image_topic(node, transport)
         self.transport_window = SlidingWindow(window_s)  # stamp to callback, ms
+        self.losses = LossCounter()
         self.last_arrival_s = time.perf_counter()
         name = f"qos_overrides.{self.topic}.subscription.reliability"
         self._is_reliability_given = name in parameter_override_names(node)
@@ -94,7 +100,7 @@ class ImageInput:
             self._node,
             CompressedImage if self._compressed else Image,
             self.topic,
-            self._on_image,
+            with_sequence(self._on_image),
             QoSProfile(depth=1, reliability=reliability),  # the parameters are written into it
             on_incompatible_qos=self._on_incompatible_qos,
             qos_overriding_options=QoSOverridingOptions(policies),
@@ -112,8 +118,21 @@ class ImageInput:
             return convert_compressed(message, self._limits)
         return convert_image(message, self._fallback, self._limits)
 
-    def check_silence(self, timeout_s: float) -> None:
-        """Report a topic on which no image came for so long, and what may be done about it."""
+    def check(self, timeout_s: float) -> None:
+        """Look after the topic, now and then.
+
+        Reports one on which no image came for so long, with what may be done about it, and one
+        whose publishers offer what this node cannot take, for as long as they do.
+        """
+        offers = self._node.get_publishers_info_by_topic(self.topic)
+        self.losses.has_one_publisher = len(offers) <= 1
+        if self._is_reliability_given:  # else the subscription follows the publishers
+            own = self._subscription.qos_profile.reliability
+            offered = [offer.qos_profile.reliability for offer in offers]
+            if own is ReliabilityPolicy.RELIABLE and ReliabilityPolicy.BEST_EFFORT in offered:
+                self._report_qos("RELIABILITY")
+            else:
+                self._board.end("incompatible_qos")
         silent_s = time.perf_counter() - self.last_arrival_s
         if silent_s < timeout_s:
             self._board.end("no_images")
@@ -142,10 +161,11 @@ class ImageInput:
         self._is_destroyed = True
         self._node.destroy_subscription(self._subscription)
 
-    def _on_image(self, message: Any) -> None:
+    def _on_image(self, message: Any, sequence: int | None) -> None:
         arrival_s = time.perf_counter()
         self.last_arrival_s = arrival_s
         stamp_ns = stamp_to_ns(message.header.stamp)
+        self.losses.take(sequence, stamp_ns)
         transport_ms = 1e-6 * (self._clock.now().nanoseconds - stamp_ns)
         self.transport_window.add(transport_ms)
         if abs(transport_ms) > self._stale_ms():
@@ -191,6 +211,9 @@ class ImageInput:
             # Not here: this is a callback of the subscription that goes.
             executor.create_task(self._take_best_effort)
             return
+        self._report_qos(policy)
+
+    def _report_qos(self, policy: str) -> None:
         self._board.post(
             "incompatible_qos",
             f"a publisher on {self.topic} offers an incompatible QoS ({policy}); this node asks "

@@ -21,6 +21,8 @@ from litetrack_ros.srv import Select
 # None of them may be lost while the node loads a model, and they are small.
 _QOS = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 
+_SERVE_S = 0.02
+
 _UNSUPPORTED = {
     Select.Request.DETECTION_ID: "selecting a detection by its id is not supported yet",
     Select.Request.CLASS_NEAREST: "selecting a detection by its class is not supported yet",
@@ -58,6 +60,13 @@ class SelectionInput:
     def send_answers(self) -> None:
         """Send the answers of the requests that have ended; in the executor's thread only."""
         self._answers.send()
+
+    def serve_until(self, is_done: Callable[[], bool]) -> None:
+        """Answer calls of ~/select while another thread is at work for this callback."""
+        while not is_done():
+            self._answers.serve()
+            time.sleep(_SERVE_S)
+        self._answers.serve()
 
     def _on_box(self, message: Any) -> None:
         box = (message.x, message.y, message.width, message.height)

@@ -3,6 +3,7 @@
 import gc
 import math
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -198,9 +199,11 @@ class TrackerNode(LifecycleNode):
 
     def _open_session(self, values: Mapping[str, Any]) -> _NodeSession:
         image_limits(values)  # raises before the model is loaded
-        backend = self._opener(model_choice(values))
-        tracker_config(values, backend.tracker_config)  # raises if they do not fit together
-        _warm_up(backend)
+        # A model takes seconds to load: meanwhile whoever asks for a target is told so.
+        with ThreadPoolExecutor(1, "loading") as loader:
+            loading = loader.submit(self._open_backend, values)
+            self._selection.serve_until(loading.done)
+        backend = loading.result()
         vision_msgs = None
         if values["publish_detections"]:
             vision_msgs = optional_module("vision_msgs.msg")
@@ -217,6 +220,12 @@ class TrackerNode(LifecycleNode):
         )
         self._desk.max_targets = values["max_targets"]
         return _NodeSession(backend, slot, outputs)
+
+    def _open_backend(self, values: Mapping[str, Any]) -> Backend:
+        backend = self._opener(model_choice(values))
+        tracker_config(values, backend.tracker_config)  # raises if they do not fit together
+        _warm_up(backend)
+        return backend
 
     def _stop(self, reason: str, timeout_s: float = _STOP_TIMEOUT_S) -> None:
         """End the requests and the targets, then the thread."""
@@ -334,7 +343,7 @@ class TrackerNode(LifecycleNode):
             model_status(info, self.lifecycle_state, self._fault, board.active("tracking_failed"))
         ]
         if session is not None and session.images is not None and session.worker is not None:
-            session.images.check_silence(
+            session.images.check(
                 self._values["no_image_timeout_s"] if session.is_enabled else math.inf
             )
             windows = session.outputs.windows
@@ -351,6 +360,7 @@ class TrackerNode(LifecycleNode):
                     session.images.transport_window.rate_hz(),
                     windows["total"].rate_hz(),
                     session.slot.held,
+                    session.images.losses,
                     board.active(*image_kinds) if image_kinds else {},
                 ),
                 latency_status(stages, self.get_parameter("use_sim_time").value),

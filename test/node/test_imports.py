@@ -14,6 +14,7 @@ WITHOUT_ROS = (
     "events",
     "frames",
     "init_boxes",
+    "losses",
     "overlay",
     "parameters",
     "program",
