@@ -24,6 +24,7 @@ from litetrack_ros.node.compat import (
     optional_module,
     parameter_override_names,
 )
+from litetrack_ros.node.declaration import NodeParameters
 from litetrack_ros.node.diagnostics import (
     NoticeBoard,
     images_status,
@@ -36,7 +37,6 @@ from litetrack_ros.node.frames import FrameRing, FrameSlot, ReceivedFrame
 from litetrack_ros.node.inputs import ImageInput
 from litetrack_ros.node.messages import WINDOW_S, EventOutput, Outputs, diagnostic_array
 from litetrack_ros.node.parameters import (
-    NodeParameters,
     image_limits,
     model_choice,
     tracker_config,
