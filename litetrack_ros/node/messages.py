@@ -185,6 +185,8 @@ def box_array(header: Header, results: Iterable[TrackResult]) -> TrackedBoxArray
                 width=width,
                 height=height,
                 score=float(result.score),
+                candidate_score=float(result.candidate_score),
+                is_calibrated=bool(result.is_calibrated),
             )
         )
     return TrackedBoxArray(header=header, boxes=boxes)

@@ -179,7 +179,7 @@ SPECS: tuple[Spec, ...] = (
     Spec(
         "lost_threshold",
         -1.0,
-        f"score below which an image counts as a miss; 0 is never; {_MODELS_OWN}",
+        f"score of the candidate below which an image counts as a miss; 0 is never; {_MODELS_OWN}",
         -1.0,
         1.0,
         live=True,
@@ -195,9 +195,17 @@ SPECS: tuple[Spec, ...] = (
     Spec(
         "found_threshold",
         -1.0,
-        f"score that a LOST target must reach to be TRACKING again; {_MODELS_OWN}",
+        f"score of the candidate that counts as a hit while LOST; {_MODELS_OWN}",
         -1.0,
         1.0,
+        live=True,
+    ),
+    Spec(
+        "found_after_frames",
+        -1,
+        f"hits in a row until a LOST target is TRACKING again; {_MODELS_OWN}",
+        -1,
+        10000,
         live=True,
     ),
     Spec(

@@ -205,6 +205,8 @@ def box_array(
                 width=width,
                 height=height,
                 score=score,
+                candidate_score=float("nan"),  # neither is kept with a replay's rows
+                is_calibrated=False,
             )
         )
     return make(TRACKED_BOX_ARRAY, header=header, boxes=boxes)

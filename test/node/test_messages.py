@@ -51,7 +51,8 @@ def test_boxes_keep_header_order_and_numbers() -> None:
     assert [box.target_id for box in message.boxes] == ["a", "b"]
     first = message.boxes[0]
     assert (first.x, first.y, first.width, first.height) == (1.5, 2.5, 30.0, 40.0)
-    assert (first.state, first.score) == (3, 0.75)
+    assert (first.state, first.score, first.candidate_score) == (3, 0.75, 0.25)
+    assert first.is_calibrated is True
 
 
 def test_timing_takes_integers_too() -> None:
