@@ -13,6 +13,7 @@ from litetrack_ros.backends.base import Backend
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.datasets.sequences import format_boxes
+from litetrack_ros.errors import BoxError
 from litetrack_ros.files import replacing, write_text
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Image, Uint8Image, to_bgr8
@@ -32,6 +33,7 @@ class Request:
     model: ModelChoice
     src: str
     init_box: tuple[float, ...] | None
+    init_point: tuple[float, ...] | None
     show: bool
     save: Path | None
     save_txt: Path | None
@@ -44,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     arguments.add_model_arguments(parser)
     arguments.add_init_box_argument(parser)
+    parser.add_argument(
+        "--init-point",
+        nargs=2,
+        type=float,
+        metavar=("X", "Y"),
+        help="a point on the target in the first frame, px, in place of a box",
+    )
     parser.add_argument("--show", action="store_true", help="show the frames; q or Esc stops")
     parser.add_argument("--save", type=Path, metavar="OUT.mp4", help="write the frames with boxes")
     parser.add_argument(
@@ -53,6 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Track, and write the outputs when all went well."""
+    if request.init_box is not None and request.init_point is not None:
+        raise BoxError("--init-box and --init-point both say where the target is; give one")
     with open_source(request.src) as source:
         if request.show:
             windows.check_display()
@@ -61,7 +72,8 @@ def run(request: Request) -> int:
         with contextlib.ExitStack() as stack:
             shown = TrackWriter(request, source, stack)
             box = arguments.init_box(request.src, request.init_box)
-            print(summary(track_source(source, backend, shown, box)))
+            results = track_source(source, backend, shown, box, request.init_point)
+            print(summary(results))
     return 0
 
 
@@ -98,7 +110,11 @@ class TrackWriter:
 
 
 def track_source(
-    source: Source, backend: Backend, writer: TrackWriter, init_box_xywh: FloatArray | None
+    source: Source,
+    backend: Backend,
+    writer: TrackWriter,
+    init_box_xywh: FloatArray | None,
+    init_point_xy: tuple[float, ...] | None = None,
 ) -> list[TrackResult]:
     """Follow a target to the end of a source, or until the user stops it.
 
@@ -109,16 +125,17 @@ def track_source(
         backend: runs the network.
         writer: takes every frame.
         init_box_xywh: the target in the first frame; None asks for it on the display.
+        init_point_xy: a point on the target in the first frame, in place of the box.
 
     Returns:
         The result of every frame.
 
     Raises:
-        BoxError: no track can start from the box.
+        BoxError: no track can start from the box or the point.
         MediaError: the source cannot be read to its end, or an output cannot be written.
     """
     results: list[TrackResult] = []
-    images, box = arguments.images_and_box(source, init_box_xywh)
+    images, box = arguments.images_and_box(source, init_box_xywh, init_point_xy)
     with arguments.Progress(source.frame_count, source.name) as progress:
         try:
             for step in follow(Tracker(backend), images, box):

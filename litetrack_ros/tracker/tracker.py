@@ -18,6 +18,7 @@ from litetrack_ros.crop import CropRegion, extract_crop
 from litetrack_ros.geometry import BoxLike, FloatArray, check_init_box, clip_box_xywh
 from litetrack_ros.images import ColorOrder, Image, Uint8Image, check_image, to_rgb8
 from litetrack_ros.tracker.decode import map_box_back, template_box_xyxy_norm
+from litetrack_ros.tracker.points import propose_boxes
 from litetrack_ros.tracker.state import State, StateMachine
 
 
@@ -175,6 +176,25 @@ class MultiTracker:
             target_id, box.copy(), box.copy(), 1.0, 1.0, target.machine.state, timing
         )
 
+    def init_at(
+        self,
+        image: Image,
+        point_xy: Sequence[float],
+        target_id: str = "",
+        color_order: ColorOrder = "bgr",
+    ) -> TrackResult:
+        """Start to follow what a point shows: :meth:`init` with the likeliest box around it.
+
+        Args:
+            point_xy: image pixels, on the object; the other arguments are those of :meth:`init`.
+
+        Raises:
+            ImageError: not an image.
+            BoxError: a point outside the image or on plain ground.
+        """
+        best = propose_boxes(image, point_xy, color_order)[0]
+        return self.init(image, best.box_xywh, target_id, color_order)
+
     def update(self, image: Image, color_order: ColorOrder = "bgr") -> list[TrackResult]:
         """Find every target in the next image.
 
@@ -303,6 +323,12 @@ class Tracker:
     def init(self, image: Image, box_xywh: BoxLike, color_order: ColorOrder = "bgr") -> TrackResult:
         """As :meth:`MultiTracker.init`."""
         return self._tracker.init(image, box_xywh, color_order=color_order)
+
+    def init_at(
+        self, image: Image, point_xy: Sequence[float], color_order: ColorOrder = "bgr"
+    ) -> TrackResult:
+        """As :meth:`MultiTracker.init_at`."""
+        return self._tracker.init_at(image, point_xy, color_order=color_order)
 
     def update(self, image: Image, color_order: ColorOrder = "bgr") -> TrackResult | None:
         """As :meth:`MultiTracker.update`; None without a target to follow."""
