@@ -32,7 +32,7 @@ class LiteTrackError(Exception):
 
 
 class BoxError(LiteTrackError, ValueError):
-    """A box that cannot start a track: not finite, empty, or outside the image."""
+    """A box or a point that cannot start a track: not finite, empty, or outside the image."""
 
 
 class ImageError(LiteTrackError, ValueError):

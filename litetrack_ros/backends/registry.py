@@ -65,7 +65,9 @@ def find_model(model: str) -> Path:
     path = Path(model)
     if path.is_file():
         return path
-    shipped = {Path(name): model_name(Path(name)) for name in model_names()}
+    files = [Path(name) for name in model_names()]
+    trackers = [file for file in files if file.suffix != ".onnx" or is_graph(file)]
+    shipped = {file: model_name(file) for file in trackers}
     weights_first = sorted(shipped, key=is_graph)
     for name in weights_first:
         if model in (str(name), shipped[name]):

@@ -24,8 +24,8 @@ from litetrack_ros.files import make_folder
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.processes import end_with
 from litetrack_ros.tracker.following import OneTargetTracker, follow
+from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import TrackResult
 
 PERTURBATION = 0.05  # of the box's sides
 STATELESS = "stateless"  # folder of the runs without the state machine, in that of the results

@@ -21,8 +21,9 @@ from litetrack_ros.evaluation.runner import MakeTracker
 from litetrack_ros.geometry import BoxLike, FloatArray, check_init_box
 from litetrack_ros.images import Image, to_bgr8
 from litetrack_ros.opencv import cv2
+from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import StageTiming, Tracker, TrackResult
+from litetrack_ros.tracker.tracker import Tracker
 
 LITETRACK = "litetrack"
 CLASSES = {

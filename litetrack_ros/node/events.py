@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from litetrack_ros.node.requests import Box
+from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import TrackResult
 
 
 class EventKind(enum.IntEnum):

@@ -21,7 +21,7 @@ from litetrack_ros.node.frames import Counts, FrameSlot
 from litetrack_ros.node.overlay import DrawnBox, draw_overlay
 from litetrack_ros.node.preview import Preview
 from litetrack_ros.node.results import Tracked
-from litetrack_ros.tracker.tracker import TrackResult
+from litetrack_ros.tracker.result import TrackResult
 
 _STAGES = ("queue_wait", "conversion", "crop", "model", "decode", "publish", "total", "age")
 WINDOW_S = 10.0

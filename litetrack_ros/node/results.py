@@ -10,8 +10,8 @@ from litetrack_ros.images import Image
 from litetrack_ros.node.conversion import ConvertedImage
 from litetrack_ros.node.events import Event
 from litetrack_ros.node.frames import ReceivedFrame
+from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import StageTiming, TrackResult
 
 
 @dataclass(frozen=True)

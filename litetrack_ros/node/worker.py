@@ -22,8 +22,10 @@ from litetrack_ros.node.reduction import ReducedImage, make_small
 from litetrack_ros.node.requests import Box, Ending, InitRequest, Outcome, RequestDesk
 from litetrack_ros.node.results import Output, TargetStatus, Tracked, inside
 from litetrack_ros.node.sizes import Size, SizeChange
+from litetrack_ros.tracker.points import propose_boxes
+from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import MultiTracker, StageTiming, TrackResult
+from litetrack_ros.tracker.tracker import MultiTracker
 
 _IDLE_WAIT_S = 0.1  # how late a waiting init request may notice that its time is up
 _LET_IN_S = 0.001
@@ -346,7 +348,8 @@ class TrackingWorker:
             text = f"{change} while its box waited"
             self._output.tell(Event(EventKind.RESCALED, request.target_id, text, frame.header, box))
         if request.is_point:
-            raise BoxError("selecting by a point is not supported yet: draw a box")
+            x, y, w, h = propose_boxes(image.image, box[:2], image.color_order)[0].box_xywh
+            box = (float(x), float(y), float(w), float(h))
         return box
 
     def _adopt(

@@ -17,8 +17,9 @@ from litetrack_ros.media.previews import encode_preview
 from litetrack_ros.media.sources import Source
 from litetrack_ros.page.feed import STAGES, Answer, Box, Command, Feed, Picture
 from litetrack_ros.tracker.following import Followed
+from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import Tracker, TrackResult
+from litetrack_ros.tracker.tracker import Tracker
 
 _SIZE_PX, _QUALITY, _PERIOD_S = 640, 70, 1 / 15
 _WAIT_S = 0.2  # how often an image that waits for a choice is shown again

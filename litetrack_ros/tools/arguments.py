@@ -176,24 +176,31 @@ def init_box(src: str, given_xywh: tuple[float, ...] | None) -> FloatArray | Non
 
 
 def images_and_box(
-    source: Source, init_box_xywh: FloatArray | None
+    source: Source,
+    init_box_xywh: FloatArray | None,
+    init_point_xy: tuple[float, ...] | None = None,
 ) -> tuple[Iterator[Image], FloatArray]:
     """A source's images, and the target's box in the first, dragged on the display if not known.
 
     Args:
         source: what is tracked.
         init_box_xywh: of :func:`init_box`, px, ``(4,)``.
+        init_point_xy: a point on the target, px, which is taken in place of the box.
 
     Raises:
         MediaError: the first image cannot be read.
-        BoxError: there is no display to draw a box on, or none was drawn.
+        BoxError: the point shows nothing, there is no display to draw a box on, or none was drawn.
     """
     images = (frame.image for frame in source)
-    if init_box_xywh is not None:
+    if init_box_xywh is not None and init_point_xy is None:
         return images, init_box_xywh
+    first = next(images)
+    if init_point_xy is not None:
+        from litetrack_ros.tracker.points import propose_boxes
+
+        return itertools.chain([first], images), propose_boxes(first, init_point_xy)[0].box_xywh
     from litetrack_ros.media.windows import ask_for_box
 
-    first = next(images)
     return itertools.chain([first], images), ask_for_box(first)
 
 

@@ -23,8 +23,9 @@ from litetrack_ros.geometry import BoxLike, FloatArray, overlap
 from litetrack_ros.images import Image, Uint8Image
 from litetrack_ros.tracker.confidence import candidate_features, held_features, probability
 from litetrack_ros.tracker.following import follow
+from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import Tracker, TrackResult
+from litetrack_ros.tracker.tracker import Tracker
 
 GOOD_OVERLAP, FALSE_OVERLAP = 0.5, 0.2
 _FRAMES = 100.0  # each run weighs as much as so many frames, against the penalty ...

@@ -6,8 +6,8 @@ import numpy as np
 
 from litetrack_ros.geometry import BoxLike
 from litetrack_ros.images import Image
+from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import StageTiming, TrackResult
 
 
 class Drifting:

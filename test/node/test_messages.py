@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from litetrack_ros.node.frames import Counts
+from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import StageTiming, TrackResult
 
 pytestmark = pytest.mark.ros
 
