@@ -216,6 +216,7 @@ class TrackerNode(LifecycleNode):
             lambda: self._values["debug_image"],
             self._events.tell,
             vision_msgs,
+            values["default_class"],
         )
         self._desk.max_targets = values["max_targets"]
         return _NodeSession(backend, slot, outputs)

@@ -25,7 +25,7 @@ from litetrack_ros.node.sizes import Size, SizeChange
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import MultiTracker, StageTiming, TrackResult
 
-_IDLE_WAIT_S = 0.1  # how late a waiting init request may notice that its time is up
+_IDLE_WAIT_S = 0.1
 _LET_IN_S = 0.001
 
 
@@ -124,7 +124,7 @@ class TrackingWorker:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            if self._slot.wait(_IDLE_WAIT_S):
+            if self._slot.wait(self._idle_s()):
                 # The model is slower than the camera. While the last boxes were sent, this thread
                 # kept the callback of a newer image waiting: let it in before taking an old one.
                 time.sleep(_LET_IN_S)
@@ -147,6 +147,13 @@ class TrackingWorker:
                     self._desk.refuse(self._in_work, _describe(error))
                 if not self._stopping.is_set():
                     self._output.report("tracking_failed", _describe(error))
+
+    def _idle_s(self) -> float:
+        """How long nothing needs to be done unless an image or a request comes."""
+        now = time.perf_counter()
+        longest_s = 1e-3 * self._settings.init_wait_ms
+        ends = [request.arrival_s + longest_s - now for request in self._desk.waiting()]
+        return max(_LET_IN_S, min([_IDLE_WAIT_S, *ends]))
 
     def _apply_changes(self) -> None:
         settings = self._settings
