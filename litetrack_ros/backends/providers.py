@@ -64,8 +64,8 @@ class Plan:
             return used[0]
         raise BackendError(
             f"device '{self.device}' was asked for, but onnxruntime runs the model with {used[0]}: "
-            f"{_load_failure(self.wanted[-1])}; mend the installation, use device cpu, or allow the "
-            "fallback"
+            f"{_load_failure(self.wanted[-1])}; mend the installation, use device cpu, or allow "
+            "the fallback"
         )
 
 
