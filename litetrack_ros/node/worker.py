@@ -18,6 +18,7 @@ from litetrack_ros.node.conversion import ConvertedImage
 from litetrack_ros.node.events import Event, EventKind, TargetStories
 from litetrack_ros.node.frames import Fate, FrameSlot, ReceivedFrame
 from litetrack_ros.node.init_boxes import catch_up, choose_frame
+from litetrack_ros.node.pointing import point_picker
 from litetrack_ros.node.reduction import ReducedImage, make_small
 from litetrack_ros.node.requests import Box, Ending, InitRequest, Outcome, RequestDesk
 from litetrack_ros.node.results import Output, TargetStatus, Tracked
@@ -83,6 +84,7 @@ class TrackingWorker:
         # Guards sending and adopting against dropping targets: nothing old goes out after a reset.
         self._sending = threading.Lock()
         self._stories = TargetStories(output.tell)
+        self._pick = point_picker()
         self._in_work: InitRequest | None = None
         self._step_ms = 0.0
         self.targets: tuple[TargetStatus, ...] = ()
@@ -352,7 +354,7 @@ class TrackingWorker:
             text = f"{change} while its box waited"
             self._output.tell(Event(EventKind.RESCALED, request.target_id, text, frame.header, box))
         if request.is_point:
-            raise BoxError("selecting by a point is not supported yet: draw a box")
+            box = self._pick(image, box[:2])
         return box
 
     def _adopt(

@@ -17,6 +17,7 @@ WITHOUT_ROS = (
     "losses",
     "overlay",
     "parameters",
+    "pointing",
     "program",
     "reduction",
     "requests",
