@@ -30,15 +30,15 @@ def read_request(kind: type[Request], namespace: argparse.Namespace) -> Request:
             tuple.
         namespace: the arguments.
     """
-    given, types = vars(namespace), get_type_hints(kind)
+    given = vars(namespace)
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]  # mypy knows no bound for it
-        if types[field.name] is ModelChoice:
+    for name, wanted in get_type_hints(kind).items():
+        if wanted is ModelChoice:
             names = [choice.name for choice in dataclasses.fields(ModelChoice)]
-            values[field.name] = ModelChoice(**{n: given[n] for n in names if n in given})
+            values[name] = ModelChoice(**{n: given[n] for n in names if n in given})
         else:
-            value = given[field.name]
-            values[field.name] = tuple(value) if isinstance(value, list) else value
+            value = given[name]
+            values[name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
 
 
