@@ -22,12 +22,12 @@ from litetrack_ros.node.reduction import ReducedImage, make_small
 from litetrack_ros.node.requests import Box, Ending, InitRequest, Outcome, RequestDesk
 from litetrack_ros.node.results import Output, TargetStatus, Tracked, inside
 from litetrack_ros.node.sizes import Size, SizeChange
-from litetrack_ros.tracker.points import propose_boxes
+from litetrack_ros.tracker.points import Taps
 from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import MultiTracker
 
-_IDLE_WAIT_S = 0.1  # how late a waiting init request may notice that its time is up
+_IDLE_WAIT_S = 0.1
 _LET_IN_S = 0.001
 
 
@@ -85,6 +85,7 @@ class TrackingWorker:
         # Guards sending and adopting against dropping targets: nothing old goes out after a reset.
         self._sending = threading.Lock()
         self._stories = TargetStories(output.tell)
+        self._taps = Taps()
         self._in_work: InitRequest | None = None
         self._step_ms = 0.0
         self.targets: tuple[TargetStatus, ...] = ()
@@ -126,7 +127,7 @@ class TrackingWorker:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            if self._slot.wait(_IDLE_WAIT_S):
+            if self._slot.wait(self._idle_s()):
                 # The model is slower than the camera. While the last boxes were sent, this thread
                 # kept the callback of a newer image waiting: let it in before taking an old one.
                 time.sleep(_LET_IN_S)
@@ -149,6 +150,13 @@ class TrackingWorker:
                     self._desk.refuse(self._in_work, _describe(error))
                 if not self._stopping.is_set():
                     self._output.report("tracking_failed", _describe(error))
+
+    def _idle_s(self) -> float:
+        """How long nothing needs to be done unless an image or a request comes."""
+        now = time.perf_counter()
+        longest_s = 1e-3 * self._settings.init_wait_ms
+        ends = [request.arrival_s + longest_s - now for request in self._desk.waiting()]
+        return max(_LET_IN_S, min([_IDLE_WAIT_S, *ends]))
 
     def _apply_changes(self) -> None:
         settings = self._settings
@@ -348,8 +356,9 @@ class TrackingWorker:
             text = f"{change} while its box waited"
             self._output.tell(Event(EventKind.RESCALED, request.target_id, text, frame.header, box))
         if request.is_point:
-            x, y, w, h = propose_boxes(image.image, box[:2], image.color_order)[0].box_xywh
-            box = (float(x), float(y), float(w), float(h))
+            candidate = self._taps.candidate(image.image, box[:2], image.color_order)
+            x, y, width, height = (float(value) for value in candidate.box_xywh)
+            box = (x, y, width, height)
         return box
 
     def _adopt(
