@@ -177,7 +177,7 @@ class TrackingWorker:
             return
         converted = time.perf_counter()
         self._output.recovered("image_rejected")
-        self._fit_targets(_size(image), frame)
+        self._fit_targets(image.size, frame)
         results = {r.target_id: r for r in self._tracker.update(*image)}
         timings = [r.timing for r in results.values()][:1]
         if timings:
@@ -287,7 +287,7 @@ class TrackingWorker:
             return
         tracker, result = started
         self._step_ms = self._step_ms or result.timing.total_ms
-        size = _size(image)
+        size = image.size
 
         def step(passed: ReceivedFrame) -> bool:
             nonlocal size
@@ -295,13 +295,13 @@ class TrackingWorker:
                 later = self._image_of(passed)
             except ImageError:
                 return True  # was or will be reported where the frame is processed
-            if _size(later) != size:
-                change = SizeChange(size, _size(later))
+            if later.size != size:
+                change = SizeChange(size, later.size)
                 if not change.keeps_aspect:
                     self._desk.refuse(request, f"{change}, with another aspect")
                     return False
                 tracker.rescale(*change.factors)
-                size = _size(later)
+                size = later.size
             tracker.update(*later)
             if passed.fate is Fate.REPLACED:
                 self._slot.settle(passed, Fate.CAUGHT_UP)
@@ -349,7 +349,7 @@ class TrackingWorker:
 
     def _box_on(self, request: InitRequest, frame: ReceivedFrame, image: ConvertedImage) -> Box:
         """The box of a request in the pixels of an image; raises BoxError."""
-        box, drawn_on, size = request.box_xywh, request.image_size, _size(image)
+        box, drawn_on, size = request.box_xywh, request.image_size, image.size
         if frame.arrival_s > request.arrival_s and drawn_on is not None and drawn_on != size:
             change = SizeChange(drawn_on, size)
             box = change.scale(box)
@@ -390,10 +390,6 @@ class TrackingWorker:
             self._stories.begin(request.target_id)
             self._tracker.adopt(started)
         return True
-
-
-def _size(image: ConvertedImage) -> Size:
-    return image.image.shape[1], image.image.shape[0]
 
 
 def _describe(error: Exception) -> str:
