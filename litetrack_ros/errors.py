@@ -34,6 +34,10 @@ class WeightsError(LiteTrackError, ValueError):
     """A weights file that is damaged, foreign, or made for another model."""
 
 
+class TrainingError(LiteTrackError, RuntimeError):
+    """A training that cannot go on: its loss is not finite."""
+
+
 class BackendError(LiteTrackError, RuntimeError):
     """An inference backend or device that is unknown, missing or not usable."""
 

@@ -129,11 +129,14 @@ class StepBatches(Dataset[PairBatch]):
             templates=self.features(batch.templates), searches=self.features(batch.searches)
         )
 
-    def between(self, start: int, stop: int, workers: int) -> Iterator[PairBatch]:
+    def between(
+        self, start: int, stop: int, workers: int, device: torch.device | None = None
+    ) -> Iterator[PairBatch]:
         """The batches of steps ``start`` to ``stop - 1``, made ahead by worker processes.
 
         Args:
             workers: number of processes, each with one thread; 0 makes batches in this process.
+            device: where they go; for a GPU they lie in memory that it can read by itself.
         """
         loader = DataLoader(
             self,
@@ -142,6 +145,7 @@ class StepBatches(Dataset[PairBatch]):
             num_workers=workers,
             prefetch_factor=PREFETCH_STEPS if workers else None,
             worker_init_fn=_start_worker,
+            pin_memory=device is not None and device.type == "cuda",
         )
         return iter(loader)
 

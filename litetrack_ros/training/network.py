@@ -60,9 +60,14 @@ class TrainedNetwork(nn.Module):
 
     def forward(self, batch: PairBatch) -> HeadMaps:
         """Maps of a batch of images or features."""
+        return self.model.predict(self.encoded(batch))
+
+    def encoded(self, batch: PairBatch) -> Tensor:
+        """The encoder's answer to a batch, ``(B, N, C)``: all but the head."""
         templates, searches = self._tokens(batch.templates), self._tokens(batch.searches)
         template = self.model.encode_template_tokens(templates, batch.template_boxes_xyxy_norm)
-        return self.model.predict(self.model.backbone.search(searches, template))
+        features: Tensor = self.model.backbone.search(searches, template)
+        return features
 
     def _tokens(self, images_or_features: Tensor) -> Tensor:
         stem = self.model.backbone.patch_embed
