@@ -100,13 +100,14 @@ def run(request: Request) -> int:
     from litetrack_ros.training.loop import RunOptions, train
     from litetrack_ros.training.processes import announced_processes
     from litetrack_ros.training.run_folder import LATEST_FILE, STATE_FILE
+    from litetrack_ros.training.teacher import crops_to_make
 
     torch.set_num_threads(request.threads)
     if request.recipe.suffix == SAFETENSORS:
         recipe = recipe_of(load_weights(request.recipe).metadata, request.out, request.set)
     else:
         recipe = read_recipe(request.recipe, announced_processes(), request.set)
-    sources = pair_sources(recipe, request.data)
+    sources = pair_sources(recipe, request.data, crops_to_make(recipe))
     initial = None
     if request.init_from is not None and request.extend is not None:
         raise ConfigError("--init-from and --extend both say what to start from: give one")

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from litetrack_ros.config import ModelConfig
 from litetrack_ros.datasets.catalogue import locate_set, open_set
 from litetrack_ros.opencv import cv2
 from litetrack_ros.pairs.pair import Pair
@@ -41,22 +42,26 @@ class Sources(NamedTuple):
     validation: PairSource
 
 
-def pair_sources(recipe: Recipe, places: Sequence[str]) -> Sources:
+def pair_sources(
+    recipe: Recipe, places: Sequence[str], crops: ModelConfig | None = None
+) -> Sources:
     """Open what a recipe is trained on; what a data set lacks is logged.
 
     Args:
         recipe: with ``sampling``, pairs are drawn from data sets; without, they are synthetic.
         places: what ``--data`` was given.
+        crops: sizes and factors of the crops; None takes the model's own.
 
     Raises:
         DatasetError: data are missing.
     """
+    config = crops or recipe.model_config()
     if recipe.sampling is not None:
         return Sources(
-            _drawn(recipe, recipe.sampling, places, training=True),
-            _drawn(recipe, recipe.sampling, places, training=False),
+            _drawn(recipe, recipe.sampling, places, config, training=True),
+            _drawn(recipe, recipe.sampling, places, config, training=False),
         )
-    folders, config = [Path(place) for place in places], recipe.model_config()
+    folders = [Path(place) for place in places]
     return Sources(
         SyntheticPairs(folders, config, recipe.seed, recipe.pairs, split="train"),
         SyntheticPairs(folders, config, recipe.seed, recipe.pairs, split="validation"),
@@ -173,7 +178,11 @@ def roll_templates(batch: PairBatch, share: float, generator: torch.Generator) -
 
 
 def _drawn(
-    recipe: Recipe, sampling: PairSampling, places: Sequence[str], training: bool
+    recipe: Recipe,
+    sampling: PairSampling,
+    places: Sequence[str],
+    config: ModelConfig,
+    training: bool,
 ) -> TrackingPairs:
     shares = shared_sets(sampling.train if training else sampling.validation)
     sets = [open_set(name, locate_set(name, places)) for name in shares]
@@ -181,7 +190,7 @@ def _drawn(
         for problem in opened.problems:
             _LOG.warning("%s in %s: %s", opened.name, opened.root, problem)
     return TrackingPairs(
-        sets, list(shares.values()), recipe.model_config(), sampling, recipe.seed, augment=training
+        sets, list(shares.values()), config, sampling, recipe.seed, augment=training
     )
 
 

@@ -23,6 +23,7 @@ from litetrack_ros.training.processes import ProcessGroup, StopRequest, process_
 from litetrack_ros.training.provenance import Start, write_record
 from litetrack_ros.training.recipe import Recipe
 from litetrack_ros.training.schedule import Ema, rate_factor
+from litetrack_ros.training.teacher import Taught, Teacher, distillation_loss, seen_by
 from litetrack_ros.training.validation import validate
 
 # The score map starts near 0.1, as in CenterNet: few cells hold a target, and from 0.5 the first
@@ -77,9 +78,9 @@ class Trainer:
             torch.nn.init.constant_(bias, SCORE_PRIOR_LOGIT)
         if initial is not None:
             model.load_state_dict({**model.state_dict(), **initial})
-        self.teacher: network.Teacher | None = None
+        self.teacher: Teacher | None = None
         if recipe.teacher:
-            self.teacher = network.Teacher(Path(recipe.teacher), model.config, group.device)
+            self.teacher = Teacher(Path(recipe.teacher), model.config, group.device)
         # A teacher needs the images, so that the stem cannot run where they are made.
         self.features = (
             None if self.teacher else network.frozen_features(model, recipe, group.device)
@@ -108,7 +109,8 @@ class Trainer:
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = recipe.learning_rate * factor * parameters["rate"]
         self.optimizer.zero_grad(set_to_none=True)
-        report = self.gradients(step, batch.to(self.group.device), seed)
+        batch, taught = self._seen(batch.to(self.group.device))
+        report = self.gradients(step, batch, seed, taught)
         self.scaler.unscale_(self.optimizer)
         limit = recipe.clip_norm or float("inf")
         norm = clip_grad_norm_(self.network.parameters(), limit)
@@ -122,7 +124,20 @@ class Trainer:
             "learning_rate": torch.tensor(recipe.learning_rate * factor),
         }
 
-    def gradients(self, step: int, batch: PairBatch, seed: int) -> losses.LossReport:
+    def _seen(self, batch: PairBatch) -> tuple[PairBatch, Taught | None]:
+        """What the model sees of a batch, and what its teacher says of it."""
+        if self.teacher is None:
+            return batch, None
+        return self._own(batch), self.teacher.answer(batch)
+
+    def _own(self, batch: PairBatch) -> PairBatch:
+        """The model's own crops, where its teacher's were made with them."""
+        t = self.teacher
+        return batch if t is None else seen_by(t.student, batch, t.made)
+
+    def gradients(
+        self, step: int, batch: PairBatch, seed: int, taught: Taught | None = None
+    ) -> losses.LossReport:
         """Add the gradients of a batch's losses to the network's.
 
         With ``parts`` the encoder runs twice: first without gradients, to have the features of the
@@ -135,7 +150,7 @@ class Trainer:
         if self.recipe.parts == 1:
             with self._autocast():
                 maps = self.wrapped(batch)
-            report = self._losses(step, maps, batch)
+            report = self._losses(step, maps, batch, taught)
             self.scaler.scale(report.total).backward()
             return report
         parts = [PairBatch(*each) for each in zip(*map(self._chunks, batch), strict=True)]
@@ -144,7 +159,7 @@ class Trainer:
         features = torch.cat(found).requires_grad_()
         with self._autocast():
             maps = self.network.model.predict(features)
-        report = self._losses(step, maps, batch)
+        report = self._losses(step, maps, batch, taught)
         self.scaler.scale(report.total).backward()
         assert features.grad is not None
         for k, (part, gradient) in enumerate(zip(parts, self._chunks(features.grad), strict=True)):
@@ -166,12 +181,13 @@ class Trainer:
         enabled = precision != torch.float32
         return torch.autocast(self.group.device.type, precision, enabled=enabled)
 
-    def _losses(self, step: int, maps: HeadMaps, batch: PairBatch) -> losses.LossReport:
+    def _losses(
+        self, step: int, maps: HeadMaps, batch: PairBatch, taught: Taught | None
+    ) -> losses.LossReport:
         report = self._pair_losses(step, maps, batch)
-        if self.teacher is not None:
-            taught = losses.distillation_loss(maps, self.teacher.answer(batch))
-            total = report.total + self.recipe.distill_weight * taught
-            report = report._replace(total=total)
+        if taught is not None:
+            learned = self.recipe.distill_weight * distillation_loss(maps, taught)
+            report = report._replace(total=report.total + learned)
         if self.group.any_process(not bool(torch.isfinite(report.total))):
             raise TrainingError(f"the loss of step {step} is not finite")
         return report
@@ -193,7 +209,7 @@ class Trainer:
         size = self.recipe.batch_size
         batches = StepBatches(source, size, features=self.features)
         count = max(1, self.recipe.validation_pairs // size)
-        return [batches[k].to(self.group.device) for k in range(count)]
+        return [self._own(batches[k].to(self.group.device)) for k in range(count)]
 
 
 def train(
@@ -207,7 +223,8 @@ def train(
 
     Args:
         recipe: how to train.
-        source: makes the training pairs.
+        source: makes the training pairs, in the crops of
+            :func:`litetrack_ros.training.teacher.crops_to_make`.
         validation: makes the held-out pairs.
         folder: of the run; gets ``state.pt``, ``latest.safetensors``, ``best.safetensors``,
             ``training.csv``, ``validation.csv`` and ``curves.html``.
