@@ -336,9 +336,21 @@ def scoring_of(benchmark: str) -> str:
 
 def paper_figures(benchmark: str) -> tuple[tuple[str, ...], dict[str, tuple[float, ...]]]:
     """The paper's own figures: columns, and rows by variant; both empty where it has none."""
-    table = dict(read_yaml(config_path("datasets/paper_results")).get(benchmark, {}))
-    columns = tuple(str(table.pop("columns", "")).split())
-    return columns, {str(k): tuple(float(v) for v in str(row).split()) for k, row in table.items()}
+    for table in read_yaml(config_path("datasets/paper_results")).values():
+        places = [
+            (k, column.removeprefix(f"{benchmark}:"))
+            for k, column in enumerate(table["columns"].split())
+            if column.startswith(f"{benchmark}:")
+        ]
+        if not places:
+            continue
+        rows = {
+            name.removeprefix("LiteTrack-"): tuple(float(cells.split()[k]) for k, _ in places)
+            for name, cells in table["rows"].items()
+            if name.startswith("LiteTrack-")
+        }
+        return tuple(column for _, column in places), rows
+    return (), {}
 
 
 def _read_one(folder: Path, name: str) -> list[SequenceRun]:

@@ -67,7 +67,7 @@ def write_lines(
             marker=_MARKS[k % len(_MARKS)] if marked else None,
             label=name,
         )
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="best", framealpha=0.6)
     return _save(figure, path)
 
 
@@ -107,9 +107,17 @@ def write_points(
             marker=_MARKS[k % len(_MARKS)],
             label=group,
         )
+    axes.margins(x=0.12)  # room for the last name
+    spans = [max(ends) - min(ends) for ends in zip(*(p[:2] for p in points.values()), strict=True)]
+    placed: list[Point] = []
     for name, point in points.items():
-        at = (point.x, point.y)
-        axes.annotate(name, at, xytext=(4, 3), textcoords="offset points", fontsize=6)
+        crowded = any(
+            abs(point.x - p.x) < 0.12 * spans[0] and abs(point.y - p.y) < 0.03 * spans[1]
+            for p in placed
+        )
+        placed.append(point)
+        at, offset = (point.x, point.y), (4, -9 if crowded else 3)
+        axes.annotate(name, at, xytext=offset, textcoords="offset points", fontsize=6)
     axes.legend(fontsize=7)
     return _save(figure, path)
 

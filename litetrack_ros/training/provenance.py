@@ -22,14 +22,13 @@ import yaml
 
 from litetrack_ros import machine
 from litetrack_ros.backends.onnx_files import file_sha256
-from litetrack_ros.config import ModelConfig, from_json, to_json
+from litetrack_ros.config import PROVENANCE_KEY, ModelConfig, from_json, to_json
 from litetrack_ros.errors import WeightsError
 from litetrack_ros.files import write_text
 from litetrack_ros.training.recipe import Recipe, changed
 from litetrack_ros.version import __version__
 
 RECORD_FILE = "run.json"
-METADATA_KEY = "provenance"
 CONTENTS_BELOW_BYTES = 2_000_000_000
 _ANNOTATIONS = frozenset({".csv", ".json", ".mat", ".txt", ".xml", ".yaml", ".yml"})
 _PACKAGES = ("numpy", "torch", "onnxruntime", "opencv-python", "opencv-python-headless")
@@ -124,7 +123,7 @@ def metadata_of(recipe: Recipe, record: Mapping[str, Any] | None) -> dict[str, s
     values = {**json.loads(to_json(recipe)), **plain}
     found = {"recipe": json.dumps(values, sort_keys=True)}
     if record is not None:
-        found[METADATA_KEY] = json.dumps(record, sort_keys=True)
+        found[PROVENANCE_KEY] = json.dumps(record, sort_keys=True)
     return found
 
 
