@@ -189,6 +189,8 @@ class TrackerConfig:
         _check(self, "clip_margin_px", self.clip_margin_px >= 1, "at least 1")
 
 
+PROVENANCE_KEY = "provenance"  # of a weights file's metadata: what made it
+
 Config = TypeVar("Config", bound="DataclassInstance")
 
 DEFAULT_MODEL = "litetrack_nano"

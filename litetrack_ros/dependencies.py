@@ -26,6 +26,7 @@ WAYS_OUT: dict[str, str] = {
         "build this package's messages (`make install` in a checkout, or `colcon build` in a "
         "workspace whose setup.bash is sourced then)"
     ),
+    "matplotlib": _PIP.format("report"),
     "onnx": _PIP.format("export"),
     "onnxruntime": (
         f"install one flavour of onnxruntime: {_PIP.format('onnx')} (CPU), "

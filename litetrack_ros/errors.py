@@ -51,6 +51,10 @@ class DamagedFileError(WeightsError):
     """A model's file whose bytes are not those its manifest was written for."""
 
 
+class TrainingError(LiteTrackError, RuntimeError):
+    """A training that cannot go on: its loss is not finite."""
+
+
 class BackendError(LiteTrackError, RuntimeError):
     """An inference backend or device that is unknown, missing or not usable."""
 

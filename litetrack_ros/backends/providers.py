@@ -4,7 +4,9 @@ A plain onnxruntime wheel runs on the CPU whatever was asked for, without a word
 a device needs are looked up first, and what a session really got is compared with it afterwards.
 """
 
+import ctypes
 import hashlib
+import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -62,9 +64,22 @@ class Plan:
             return used[0]
         raise BackendError(
             f"device '{self.device}' was asked for, but onnxruntime runs the model with {used[0]}: "
-            "its GPU libraries did not load (its log says which); mend the installation, use "
-            "device cpu, or allow the fallback"
+            f"{_load_failure(self.wanted[-1])}; mend the installation, use device cpu, or allow "
+            "the fallback"
         )
+
+
+def _load_failure(provider: str) -> str:
+    """Why a provider of onnxruntime is not in use, as the linker says it."""
+    spec = importlib.util.find_spec("onnxruntime")
+    kind = provider.removesuffix("ExecutionProvider").lower()
+    if spec is not None and spec.origin is not None:
+        path = Path(spec.origin).parent / "capi" / f"libonnxruntime_providers_{kind}.so"
+        try:
+            ctypes.CDLL(str(path))
+        except OSError as error:
+            return f"its GPU libraries did not load: {error}"
+    return "its libraries load, but found no device that they can use (its log says more)"
 
 
 def plan_providers(device: str, available: Sequence[str], allow_fallback: bool) -> Plan:

@@ -97,11 +97,23 @@ def _check_device(name: str) -> torch.device:
         raise BackendError(f"the torch backend runs on cpu or cuda, not on '{name}'")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise BackendError(
-            f"device '{name}' was asked for, but PyTorch {torch.__version__} sees "
-            f"{torch.cuda.device_count()} CUDA devices here; use --device cpu or install PyTorch "
-            "with CUDA"
+            f"device '{name}' was asked for, but {_why_no_cuda()}; or use device cpu"
         )
     return device
+
+
+def _why_no_cuda() -> str:
+    """Why PyTorch cannot use a GPU, and what may be done about it."""
+    version, count = torch.__version__, torch.cuda.device_count()
+    if torch.version.cuda is None:
+        return f"this PyTorch {version} was built without CUDA: install a build with it"
+    if count:
+        return f"the CUDA devices here are numbered from 0 to {count - 1}"
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:  # of the driver: none, too old, no device
+        return f"CUDA does not start: {' '.join(str(error).split())}"
+    return f"PyTorch {version} sees no CUDA device (CUDA_VISIBLE_DEVICES, or the driver)"
 
 
 def _device_name(device: torch.device) -> str:

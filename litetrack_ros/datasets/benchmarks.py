@@ -38,10 +38,10 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "got10k_val": Benchmark("GOT-10k's val set", _GOT10K_VAL, "got10k"),
     "got10k_test": Benchmark("GOT-10k's test set", _GOT10K_TEST, ""),
     "trackingnet": Benchmark("TrackingNet's test set", read_trackingnet, ""),
-    "lasot": Benchmark("LaSOT's test set", read_lasot, "lasot"),
-    "otb100": Benchmark("OTB-100", read_otb100, "pytracking"),
-    "nfs": Benchmark("NFS at 30 frames a second", read_nfs, "pytracking"),
-    "uav123": Benchmark("UAV123", read_uav123, "uav123"),
+    "lasot": Benchmark("LaSOT's test set", read_lasot, "authors_lasot"),
+    "otb100": Benchmark("OTB-100", read_otb100, "authors"),
+    "nfs": Benchmark("NFS at 30 frames a second", read_nfs, "authors"),
+    "uav123": Benchmark("UAV123", read_uav123, "authors_uav123"),
     "folder": Benchmark("this package's own format", read_folder, "plain"),
 }
 

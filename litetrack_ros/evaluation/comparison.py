@@ -17,7 +17,7 @@ from litetrack_ros.config import read_yaml
 from litetrack_ros.datasets.benchmarks import BENCHMARKS
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.errors import DatasetError
-from litetrack_ros.evaluation.bootstrap import PairedDifference, paired_bootstrap
+from litetrack_ros.evaluation.bootstrap import PairedDifference, holm, paired_bootstrap
 from litetrack_ros.evaluation.conventions import CONVENTIONS, ScoredSequence, Scores, score
 from litetrack_ros.evaluation.results import SequenceRun, read_repetitions, read_run
 from litetrack_ros.evaluation.runner import PERTURBATION
@@ -115,9 +115,15 @@ class Comparison:
         return found
 
     def differences(self) -> list[tuple[str, str, PairedDifference]]:
-        """Paired intervals of the first tracker against each other one, per cent."""
-        (first, a), *others = self.per_sequence.items()
-        return [(first, other, paired_bootstrap(a, b)) for other, b in others]
+        """The first tracker against each other one in the main figure, per cent.
+
+        The intervals are of the very figures that the table prints; ``p_holm`` counts them all.
+        """
+        first, *others = self.per_sequence
+        of = [(self.per_sequence[name], self.scores[name].weights) for name in (first, *others)]
+        (a, weights), *rest = of
+        found = holm([paired_bootstrap(a, b, weights, others_) for b, others_ in rest])
+        return [(first, other, difference) for other, difference in zip(others, found, strict=True)]
 
     def as_json(self) -> dict[str, Any]:
         """All trackers' figures, per cent; a value without a frame behind it is null."""
@@ -138,7 +144,10 @@ class Comparison:
                 }
                 for name, values in self.per_sequence.items()
             },
-            "differences": [[a, b, d._asdict()] for a, b, d in self.differences()],
+            "differences": [
+                [a, b, {key: _number(value) for key, value in d._asdict().items()}]
+                for a, b, d in self.differences()
+            ],
         }
 
     def sequence_table(self, tracker: str) -> tuple[list[str], list[list[str]]]:
@@ -327,9 +336,21 @@ def scoring_of(benchmark: str) -> str:
 
 def paper_figures(benchmark: str) -> tuple[tuple[str, ...], dict[str, tuple[float, ...]]]:
     """The paper's own figures: columns, and rows by variant; both empty where it has none."""
-    table = dict(read_yaml(config_path("datasets/paper_results")).get(benchmark, {}))
-    columns = tuple(str(table.pop("columns", "")).split())
-    return columns, {str(k): tuple(float(v) for v in str(row).split()) for k, row in table.items()}
+    for table in read_yaml(config_path("datasets/paper_results")).values():
+        places = [
+            (k, column.removeprefix(f"{benchmark}:"))
+            for k, column in enumerate(table["columns"].split())
+            if column.startswith(f"{benchmark}:")
+        ]
+        if not places:
+            continue
+        rows = {
+            name.removeprefix("LiteTrack-"): tuple(float(cells.split()[k]) for k, _ in places)
+            for name, cells in table["rows"].items()
+            if name.startswith("LiteTrack-")
+        }
+        return tuple(column for _, column in places), rows
+    return (), {}
 
 
 def _read_one(folder: Path, name: str) -> list[SequenceRun]:

@@ -4,13 +4,17 @@
 others compute exactly what the benchmarks' own toolkits compute, which differ in more than name:
 
 - ``plain``: boxes as the tracker gave them; the first frame is not scored, nor are frames without
-  the target; a box that is not a number is a miss; every sequence counts once.
+  the target; a box that is not a number is a miss; every sequence counts once. Success, precision
+  and normalised precision of continuous boxes, whose centre is ``x + w / 2``.
 - ``got10k``: boxes of both sides are clipped to the image; the first frame is not scored, nor are
   frames whose target is wholly covered; the frames of all sequences are pooled.
-- ``pytracking``: the first frame counts as right; a frame without a target has no overlap; every
-  sequence counts once.
-- ``lasot``: the same, with LaSOT's occlusion and out-of-view flags as absent targets.
-- ``uav123``: the same as ``pytracking``, but frames without a target count as precise.
+- ``authors``: as the LiteTrack authors' own script (and OSTrack's), which made the paper's tables:
+  the first frame counts as right; a frame without a target has no overlap; every sequence counts
+  once. A target is absent where its box has no width or height.
+- ``authors_lasot``: the same, with LaSOT's occlusion and out-of-view flags as absent targets.
+- ``authors_uav123``: the same as ``authors``, but frames without a target count as precise.
+- ``pytracking``, ``pytracking_lasot``, ``pytracking_uav123``: as these three, but as in one version
+  of pytracking a target is absent too where its box begins at ``x <= 0`` or ``y <= 0``.
 """
 
 import dataclasses
@@ -91,6 +95,7 @@ class Scores:
         figures: of each sequence, ``(S, K)`` for the convention's K columns; NaN where no frame of
             it is scored.
         frames: how many frames of each sequence are scored, ``(S,)``.
+        weights: of each sequence in the convention's own mean, ``(S,)``.
         over_sequences: every sequence counting once, ``(K,)``.
         over_frames: every frame counting once, ``(K,)``.
         curves: shares of frames by the curves' titles, over the convention's thresholds.
@@ -99,6 +104,7 @@ class Scores:
     convention: str
     figures: FloatArray
     frames: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.int64]
     over_sequences: FloatArray
     over_frames: FloatArray
     curves: dict[str, FloatArray]
@@ -133,14 +139,13 @@ def score(convention: str, sequences: Sequence[ScoredSequence]) -> Scores:
         raise DatasetError("no frame is left to score: GOT-10k's measures drop each first frame")
     parts = [_pooled(group) for group in rows.values()]
     figures = np.stack([part.figures for part in parts])
-    weights = frames if rule.pools_frames else frames > 0
+    weights = frames if rule.pools_frames else (frames > 0).astype(frames.dtype)
     curves = {
         title: _mean(np.stack([part.curves[k] for part in parts]), weights)
         for k, title in enumerate(rule.curves)
     }
-    return Scores(
-        convention, figures, frames, _mean(figures, frames > 0), _mean(figures, frames), curves
-    )
+    means = _mean(figures, frames > 0), _mean(figures, frames)
+    return Scores(convention, figures, frames, weights, *means, curves)
 
 
 def _mean(rows: FloatArray, weights: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> FloatArray:
@@ -166,8 +171,23 @@ def _plain(sequence: ScoredSequence) -> _Row:
     present = np.asarray(np.isfinite(truth).all(axis=1))
     if sequence.visible is not None:
         present &= sequence.visible
-    overlaps = np.nan_to_num(overlap(boxes[1:], truth[1:]), nan=0.0)
-    return _overlap_row(np.asarray(overlaps[present[1:]], dtype=np.float64))
+    present[0] = False
+    boxes, truth = boxes[present], truth[present]
+    row = _overlap_row(np.nan_to_num(overlap(boxes, truth), nan=0.0))
+    offset = boxes[:, :2] + boxes[:, 2:] / 2 - truth[:, :2] - truth[:, 2:] / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sizes = (np.ones(2), truth[:, 2:])
+        errors, relative = (np.hypot(*(offset / size).T) for size in sizes)
+    # A NaN is no number below any threshold: a miss.
+    precision = _shares(errors[:, None] <= _ERRORS_PX)
+    normalised = _shares(relative[:, None] <= _RELATIVE_ERRORS)
+    figures = np.append(row.figures, (precision[_AT_20_PX], normalised[_AT_A_FIFTH]))
+    return _Row(figures, (*row.curves, precision, normalised), row.frames)
+
+
+def _shares(hits: npt.NDArray[np.bool_]) -> FloatArray:
+    """Part of the frames at each threshold; NaN without a frame."""
+    return np.asarray(hits.mean(axis=0)) if len(hits) else np.full(hits.shape[1], np.nan)
 
 
 def _got10k(sequence: ScoredSequence) -> _Row:
@@ -184,18 +204,20 @@ def _got10k(sequence: ScoredSequence) -> _Row:
 
 def _overlap_row(overlaps: FloatArray) -> _Row:
     figures = np.array(dataclasses.astuple(summarise(overlaps)))
-    if not overlaps.size:
-        return _Row(figures, (np.full(len(_OVERLAPS), np.nan),), 0)
-    return _Row(figures, ((overlaps[:, None] > _OVERLAPS).mean(axis=0),), overlaps.size)
+    return _Row(figures, (_shares(overlaps[:, None] > _OVERLAPS),), overlaps.size)
 
 
 def _pytracking(
-    sequence: ScoredSequence, flagged: bool = False, absent_is_near: bool = False
+    sequence: ScoredSequence,
+    at_border: bool,
+    flagged: bool = False,
+    absent_is_near: bool = False,
 ) -> _Row:
-    """As pytracking's analysis; all frames are in the denominator.
+    """As pytracking's analysis and what the authors made of it; all frames are in the denominator.
 
     Args:
         sequence: what to score.
+        at_border: whether a target whose box begins at ``x <= 0`` or ``y <= 0`` can be present.
         flagged: take frames that the data set flags as hidden for absent, as for LaSOT.
         absent_is_near: frames without a target raise the precision, as for UAV123.
     """
@@ -212,7 +234,8 @@ def _pytracking(
     boxes = np.concatenate([boxes[: len(truth)], np.zeros((missing, 4))])
     boxes[0] = truth[0]
     with np.errstate(invalid="ignore"):
-        valid = (truth > 0).all(axis=1)
+        valid = ((truth[:, 2:] if at_border else truth) > 0).all(axis=1)
+    valid &= np.isfinite(truth).all(axis=1)
     if visible is not None:
         valid &= visible
     overlaps = np.full(len(truth), -1.0)
@@ -288,11 +311,23 @@ _PRECISION_CURVES = {
     NORMALISED: _RELATIVE_ERRORS,
 }
 
+_ABOUT = "first frame counted as right, absent targets as missed"
+_ABOUT_LASOT = "first frame counted as right, absent and hidden targets as missed"
+_ABOUT_UAV123 = "first frame counted as right, absent targets as precise"
+_INSIDE = "; targets at x <= 0 or y <= 0 absent"
+_AT_BORDER = partial(_pytracking, at_border=True)
+_WITHIN = partial(_pytracking, at_border=False)
+
+
+def _counting_all(about: str, rule: Callable[[ScoredSequence], _Row]) -> Convention:
+    return Convention(about, _PRECISION_COLUMNS, _PRECISION_CURVES, rule)
+
+
 CONVENTIONS: Mapping[str, Convention] = {
     PLAIN: Convention(
         "first frame and absent frames not scored",
-        _OVERLAP_COLUMNS,
-        {SUCCESS: _OVERLAPS},
+        (*_OVERLAP_COLUMNS, "P", "P_norm"),
+        {SUCCESS: _OVERLAPS, PRECISION: _ERRORS_PX, NORMALISED: _RELATIVE_ERRORS},
         _plain,
     ),
     "got10k": Convention(
@@ -303,22 +338,12 @@ CONVENTIONS: Mapping[str, Convention] = {
         pools_frames=True,
         clips=True,
     ),
-    "pytracking": Convention(
-        "first frame counted as right, absent targets as missed",
-        _PRECISION_COLUMNS,
-        _PRECISION_CURVES,
-        _pytracking,
-    ),
-    "lasot": Convention(
-        "first frame counted as right, absent and hidden targets as missed",
-        _PRECISION_COLUMNS,
-        _PRECISION_CURVES,
-        partial(_pytracking, flagged=True),
-    ),
-    "uav123": Convention(
-        "first frame counted as right, absent targets as precise",
-        _PRECISION_COLUMNS,
-        _PRECISION_CURVES,
-        partial(_pytracking, absent_is_near=True),
+    "authors": _counting_all(_ABOUT, _AT_BORDER),
+    "authors_lasot": _counting_all(_ABOUT_LASOT, partial(_AT_BORDER, flagged=True)),
+    "authors_uav123": _counting_all(_ABOUT_UAV123, partial(_AT_BORDER, absent_is_near=True)),
+    "pytracking": _counting_all(_ABOUT + _INSIDE, _WITHIN),
+    "pytracking_lasot": _counting_all(_ABOUT_LASOT + _INSIDE, partial(_WITHIN, flagged=True)),
+    "pytracking_uav123": _counting_all(
+        _ABOUT_UAV123 + _INSIDE, partial(_WITHIN, absent_is_near=True)
     ),
 }

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from litetrack_ros.datasets.sequences import AnnotatedSequence
+from litetrack_ros.evaluation.bootstrap import DRAWS
 from litetrack_ros.evaluation.comparison import Comparison, paper_figures
 from litetrack_ros.evaluation.long_term_report import LongTermReport
+from litetrack_ros.evaluation.paper_files import differences_table, sequences_table, warnings
 from litetrack_ros.evaluation.results import read_run
 from litetrack_ros.images import to_bgr8
 from litetrack_ros.media.drawing import draw_box, tile
@@ -51,19 +53,16 @@ def html_report(
     if paper:
         rows = [[name, *(f"{v:.1f}" for v in values)] for name, values in paper.items()]
         sections.append(Section("The paper's figures", table=Table(["variant", *columns], rows)))
-    rows = [
-        [
-            f"{a} - {b}",
-            f"{d.mean:+.2f}",
-            f"{d.low:+.2f} to {d.high:+.2f}",
-            f"{100 * d.share_above:.1f} %",
-        ]
-        for a, b, d in c.differences()
-    ]
+    header, rows = differences_table(c)
     if rows:
-        header = ["trackers", "difference", "95 % interval", "better in"]
-        text = "Paired bootstrap over sequences."
-        sections.append(Section(f"Differences in {main}", text, table=Table(header, rows)))
+        text = (
+            f"Of the figures above: {DRAWS} paired bootstrap draws over sequences, {main} computed "
+            "anew in each; p corrected by Holm for all rows."
+        )
+        table = Table(header, rows)
+        sections.append(
+            Section(f"Differences in {main}", " ".join([text, *warnings(c)]), table=table)
+        )
     colors = dict(zip(c.figures, itertools.cycle(COLORS), strict=False))
     charts = []
     for curve in c.curves:
@@ -82,11 +81,7 @@ def html_report(
     if rows:
         table = Table(["attribute", *c.figures], rows)
         sections.append(Section(f"{main} by attribute", table=table))
-    rows = [
-        [sequence.name, *(_figure(values[k]) for values in c.per_sequence.values())]
-        for k, sequence in enumerate(c.sequences)
-    ]
-    table = Table(["sequence", *c.per_sequence], rows)
+    table = Table(*sequences_table(c))
     sections += [Section(f"{main} by sequence", table=table), _worst(c, results, worst)]
     return render(f"{c.benchmark}: {len(c.sequences)} sequences", sections)
 
@@ -106,10 +101,6 @@ def _long_term(reports: Mapping[str, LongTermReport], colors: Mapping[str, str])
         table = Table(*report.sequence_table())
         sections.append(Section(f"Long-term figures of {name} by sequence", table=table))
     return sections
-
-
-def _figure(value: float) -> str:
-    return f"{value:.1f}" if np.isfinite(value) else "-"
 
 
 def _worst(comparison: Comparison, results: dict[str, Path], count: int) -> Section:

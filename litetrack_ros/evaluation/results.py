@@ -26,7 +26,7 @@ from litetrack_ros.files import make_folder, write_text
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.tracker.state import State
 
-_ABOUT = "tracker.json"
+ABOUT_FILE = "tracker.json"  # which tracker a folder is of
 _COLUMNS = ("score", "candidate_x", "candidate_y", "candidate_w", "candidate_h", "state")
 
 
@@ -159,7 +159,7 @@ def claim_folder(folder: Path, about: Mapping[str, str]) -> None:
         MediaError: it cannot be written.
     """
     make_folder(folder)
-    path = folder / _ABOUT
+    path = folder / ABOUT_FILE
     if not path.is_file():
         write_text(path, json.dumps(about, indent=2) + "\n")
         return

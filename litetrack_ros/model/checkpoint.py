@@ -1,5 +1,6 @@
 """Weights files of our own: safetensors with both configurations in the metadata."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,9 +70,19 @@ def save_weights(
     try:
         with recording(path.with_suffix(SUFFIX), path), replacing(path) as temporary:
             # Not save_file, whose files only their owner may read.
-            temporary.write_bytes(save(tensors, metadata=metadata))
+            temporary.write_bytes(_in_order(save(tensors, metadata=metadata)))
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"cannot write the weights file {path}: {error}") from error
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file with its metadata sorted, which the library writes in a random order."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[start:]
 
 
 def load_weights(path: Path) -> LoadedWeights:

@@ -28,6 +28,11 @@ class ConvertedImage(NamedTuple):
     image: Image
     color_order: ColorOrder
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, px."""
+        return self.image.shape[1], self.image.shape[0]
+
 
 class ImageMessage(Protocol):
     """The fields of ``sensor_msgs/Image`` that are read."""

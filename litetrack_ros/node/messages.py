@@ -22,6 +22,7 @@ from litetrack_ros.node.overlay import DrawnBox, draw_overlay
 from litetrack_ros.node.preview import Preview
 from litetrack_ros.node.results import Tracked
 from litetrack_ros.tracker.result import TrackResult
+from litetrack_ros.tracker.state import State
 
 _STAGES = ("queue_wait", "conversion", "crop", "model", "decode", "publish", "total", "age")
 WINDOW_S = 10.0
@@ -88,6 +89,7 @@ class Outputs:
         values: the node's parameters, asked for each image.
         tell: takes events of targets.
         vision_msgs: the module ``vision_msgs.msg`` to publish ~/detections too, or None.
+        default_class: the class of the targets there.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Outputs:
         values: Callable[[], Mapping[str, Any]],
         tell: Callable[[Event], None],
         vision_msgs: Any = None,
+        default_class: str = "",
     ) -> None:
         self._node = node
         self._slot = slot
@@ -105,6 +108,7 @@ class Outputs:
         self._values = values
         self.tell = tell  # see litetrack_ros.node.results.Output
         self._vision_msgs = vision_msgs
+        self._default_class = default_class
         self._clock = node.get_clock()
         self._boxes = node.create_publisher(TrackedBoxArray, "~/tracked_boxes", _RESULT_QOS)
         self._timing = node.create_publisher(FrameTiming, "~/timing", _RESULT_QOS)
@@ -131,7 +135,9 @@ class Outputs:
         timing = frame_timing(tracked, 1e3 * (after - before), total_ms, age_ms, self._slot.counts)
         self._timing.publish(timing)
         if self._vision_msgs is not None:
-            self._detections.publish(detections(self._vision_msgs, header, tracked.results))
+            self._detections.publish(
+                detections(self._vision_msgs, header, tracked.results, self._default_class)
+            )
         for stage, window in self.windows.items():
             window.add(getattr(timing, f"{stage}_ms"))
 
@@ -248,23 +254,28 @@ def bgr8_message(header: Header, image: Uint8Image) -> Image:
     )
 
 
-def detections(vision_msgs: Any, header: Header, results: Iterable[TrackResult]) -> Any:
-    """The boxes of one image as a ``vision_msgs/Detection2DArray``.
+def detections(
+    vision_msgs: Any, header: Header, results: Iterable[TrackResult], class_id: str
+) -> Any:
+    """The boxes of one image as a ``vision_msgs/Detection2DArray``; of LOST targets none.
 
     Args:
         vision_msgs: the imported module ``vision_msgs.msg`` (version 4, from Humble on).
         header: of the image.
         results: of the targets.
+        class_id: of all of them.
     """
     array_message = vision_msgs.Detection2DArray(header=header)
     for result in results:
+        if result.state is State.LOST:  # its box is where it was seen last, not where it is
+            continue
         x, y, width, height = (float(v) for v in result.box_xywh)
         detection = vision_msgs.Detection2D(header=header, id=result.target_id)
         detection.bbox.center.position.x = x + width / 2
         detection.bbox.center.position.y = y + height / 2
         detection.bbox.size_x, detection.bbox.size_y = width, height
         hypothesis = vision_msgs.ObjectHypothesisWithPose()
-        hypothesis.hypothesis.class_id = result.state.name
+        hypothesis.hypothesis.class_id = class_id
         hypothesis.hypothesis.score = float(result.score)
         detection.results.append(hypothesis)
         array_message.detections.append(detection)

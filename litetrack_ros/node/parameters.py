@@ -110,6 +110,7 @@ SPECS: tuple[Spec, ...] = (
         16384,
     ),
     Spec("publish_detections", False, "also publish vision_msgs/Detection2DArray"),
+    Spec("default_class", "object", "class_id of the targets in ~/detections"),
     Spec(
         "catch_up_max_ms",
         200.0,

@@ -216,7 +216,13 @@ class TrackerNode(LifecycleNode):
         slot = FrameSlot(FrameRing(values["ring_s"], values["ring_mb"] * 1_000_000))
         slot.close()
         outputs = Outputs(
-            self, slot, self._board, lambda: self._values, self._events.tell, vision_msgs
+            self,
+            slot,
+            self._board,
+            lambda: self._values,
+            self._events.tell,
+            vision_msgs,
+            values["default_class"],
         )
         self._desk.max_targets = values["max_targets"]
         return _NodeSession(backend, slot, outputs)

@@ -22,12 +22,12 @@ from litetrack_ros.node.reduction import ReducedImage, make_small
 from litetrack_ros.node.requests import Box, Ending, InitRequest, Outcome, RequestDesk
 from litetrack_ros.node.results import Output, TargetStatus, Tracked, inside
 from litetrack_ros.node.sizes import Size, SizeChange
-from litetrack_ros.tracker.points import propose_boxes
+from litetrack_ros.tracker.points import Taps
 from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import MultiTracker
 
-_IDLE_WAIT_S = 0.1  # how late a waiting init request may notice that its time is up
+_IDLE_WAIT_S = 0.1
 _LET_IN_S = 0.001
 
 
@@ -85,6 +85,7 @@ class TrackingWorker:
         # Guards sending and adopting against dropping targets: nothing old goes out after a reset.
         self._sending = threading.Lock()
         self._stories = TargetStories(output.tell)
+        self._taps = Taps()
         self._in_work: InitRequest | None = None
         self._step_ms = 0.0
         self.targets: tuple[TargetStatus, ...] = ()
@@ -126,7 +127,7 @@ class TrackingWorker:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            if self._slot.wait(_IDLE_WAIT_S):
+            if self._slot.wait(self._idle_s()):
                 # The model is slower than the camera. While the last boxes were sent, this thread
                 # kept the callback of a newer image waiting: let it in before taking an old one.
                 time.sleep(_LET_IN_S)
@@ -150,6 +151,13 @@ class TrackingWorker:
                 if not self._stopping.is_set():
                     self._output.report("tracking_failed", _describe(error))
 
+    def _idle_s(self) -> float:
+        """How long nothing needs to be done unless an image or a request comes."""
+        now = time.perf_counter()
+        longest_s = 1e-3 * self._settings.init_wait_ms
+        ends = [request.arrival_s + longest_s - now for request in self._desk.waiting()]
+        return max(_LET_IN_S, min([_IDLE_WAIT_S, *ends]))
+
     def _apply_changes(self) -> None:
         settings = self._settings
         if settings.tracker_config is not self._tracker.config:
@@ -169,7 +177,7 @@ class TrackingWorker:
             return
         converted = time.perf_counter()
         self._output.recovered("image_rejected")
-        self._fit_targets(_size(image), frame)
+        self._fit_targets(image.size, frame)
         results = {r.target_id: r for r in self._tracker.update(*image)}
         timings = [r.timing for r in results.values()][:1]
         if timings:
@@ -279,7 +287,7 @@ class TrackingWorker:
             return
         tracker, result = started
         self._step_ms = self._step_ms or result.timing.total_ms
-        size = _size(image)
+        size = image.size
 
         def step(passed: ReceivedFrame) -> bool:
             nonlocal size
@@ -287,13 +295,13 @@ class TrackingWorker:
                 later = self._image_of(passed)
             except ImageError:
                 return True  # was or will be reported where the frame is processed
-            if _size(later) != size:
-                change = SizeChange(size, _size(later))
+            if later.size != size:
+                change = SizeChange(size, later.size)
                 if not change.keeps_aspect:
                     self._desk.refuse(request, f"{change}, with another aspect")
                     return False
                 tracker.rescale(*change.factors)
-                size = _size(later)
+                size = later.size
             tracker.update(*later)
             if passed.fate is Fate.REPLACED:
                 self._slot.settle(passed, Fate.CAUGHT_UP)
@@ -341,15 +349,16 @@ class TrackingWorker:
 
     def _box_on(self, request: InitRequest, frame: ReceivedFrame, image: ConvertedImage) -> Box:
         """The box of a request in the pixels of an image; raises BoxError."""
-        box, drawn_on, size = request.box_xywh, request.image_size, _size(image)
+        box, drawn_on, size = request.box_xywh, request.image_size, image.size
         if frame.arrival_s > request.arrival_s and drawn_on is not None and drawn_on != size:
             change = SizeChange(drawn_on, size)
             box = change.scale(box)
             text = f"{change} while its box waited"
             self._output.tell(Event(EventKind.RESCALED, request.target_id, text, frame.header, box))
         if request.is_point:
-            x, y, w, h = propose_boxes(image.image, box[:2], image.color_order)[0].box_xywh
-            box = (float(x), float(y), float(w), float(h))
+            candidate = self._taps.candidate(image.image, box[:2], image.color_order)
+            x, y, width, height = (float(value) for value in candidate.box_xywh)
+            box = (x, y, width, height)
         return box
 
     def _adopt(
@@ -381,10 +390,6 @@ class TrackingWorker:
             self._stories.begin(request.target_id)
             self._tracker.adopt(started)
         return True
-
-
-def _size(image: ConvertedImage) -> Size:
-    return image.image.shape[1], image.image.shape[0]
 
 
 def _describe(error: Exception) -> str:

@@ -21,7 +21,7 @@ from litetrack_ros.media.previews import image_size
 from litetrack_ros.msg import FrameTiming, InitBox, TrackedBoxArray
 from litetrack_ros.node.compat import optional_module, subscribe_and_watch_qos
 from litetrack_ros.node.messages import ns_to_stamp, stamp_to_ns
-from litetrack_ros.page.feed import Answer, Box, Command, Feed, Picture
+from litetrack_ros.page.feed import Answer, Box, Command, Feed, Picture, followed
 from litetrack_ros.tracker.state import State
 
 _RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
@@ -253,4 +253,4 @@ def _plain(response: Any) -> Answer:
 def _selected(response: Any) -> Answer:
     if not response.accepted:
         return Answer(False, response.reason)
-    return Answer(True, f"followed, found on {response.caught_up} later images")
+    return followed(response.caught_up)

@@ -80,6 +80,11 @@ class Answer(NamedTuple):
     text: str
 
 
+def followed(caught_up: int) -> Answer:
+    """The answer to a selection that was accepted, with the images since its picture."""
+    return Answer(True, f"followed, and found on {caught_up} image{'s' * (caught_up != 1)} since")
+
+
 class Tracker(Protocol):
     """Whom the page shows and asks."""
 

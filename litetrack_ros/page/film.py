@@ -15,7 +15,7 @@ from litetrack_ros.geometry import BoxLike
 from litetrack_ros.images import Image
 from litetrack_ros.media.previews import encode_preview
 from litetrack_ros.media.sources import Source
-from litetrack_ros.page.feed import STAGES, Answer, Box, Command, Feed, Picture
+from litetrack_ros.page.feed import STAGES, Answer, Box, Command, Feed, Picture, followed
 from litetrack_ros.tracker.following import Followed
 from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
@@ -147,4 +147,4 @@ class Film:
         except BoxError as error:
             return Answer(False, str(error))
         self._result, self._target_id = result, command.target_id
-        return Answer(True, f"followed, found on {len(since) - 1} later images")
+        return followed(len(since) - 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,6 +31,47 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         for line in lines
     ]
     return "\n".join(text)
+
+
+def csv_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table as comma-separated values."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
+
+
+def latex_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table as LaTeX has it, with the rules of the package booktabs."""
+    lines = [" & ".join(map(_latex, row)) + r" \\" for row in (header, *rows)]
+    begin = rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}"
+    body = [begin, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}"]
+    return "\n".join(body) + "\n"
+
+
+def write_tables(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Path]:
+    """Write a table as ``.csv`` and ``.tex``.
+
+    Args:
+        path: of the files, without a suffix.
+        header, rows: as for :func:`format_table`.
+
+    Returns:
+        The files.
+
+    Raises:
+        MediaError: one cannot be written.
+    """
+    files = {".csv": csv_table(header, rows), ".tex": latex_table(header, rows)}
+    for suffix, text in files.items():
+        write_text(path.with_name(path.name + suffix), text)
+    return [path.with_name(path.name + suffix) for suffix in files]
+
+
+def _latex(cell: str) -> str:
+    """Text with what LaTeX would take for a command escaped."""
+    signs = {c: "\\" + c for c in "&%$#_{}"}
+    others = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return "".join({**signs, **others}.get(letter, letter) for letter in cell)
 
 
 def figures_table(

@@ -40,6 +40,7 @@ VERBS: dict[str, dict[str, str]] = {
         "compare": "score raw result files of trackers on a benchmark, with plots and a report",
         "draw": "draw the saved boxes of one or several trackers on the video",
         "submit": "pack result files for GOT-10k's or TrackingNet's server, or GOT-10k's toolkit",
+        "paper": "write a table or figure of the paper, with one's own finished runs beside it",
         "vot": "answer the VOT toolkit over TraX (the toolkit starts this command)",
         "train": "train a model by a recipe",
         "doctor": "check the installation, and say what to do about each fault",

@@ -33,11 +33,11 @@ GREY = 127  # what is seen outside the image
 # How boxes are merged and told apart (overlaps), and when there is nothing to point at.
 MERGE_OVERLAP = 0.6
 DISTINCT_OVERLAP = 0.6
-VOTE_WEIGHT = 0.3
+VOTE_WEIGHT = 0.8
 PLAIN_REACH = 1 / 32  # of the longer side: how far around the point it must be plain
 PLAIN_REACH_PX = 6
-PLAIN_CONFIDENCE = 0.3
-PLAIN_DEVIATION = 4.0
+PLAIN_CONFIDENCE = 0.6
+PLAIN_DEVIATION = 5.0
 
 # A tap within this part of the image's diagonal is at the same place as the last one.
 SAME_PLACE = 0.02

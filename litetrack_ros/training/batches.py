@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from litetrack_ros.config import ModelConfig
 from litetrack_ros.datasets.catalogue import locate_set, open_set
 from litetrack_ros.datasets.coco import find_coco, read_objects
 from litetrack_ros.datasets.containers import Containers
@@ -51,24 +52,29 @@ class Sources(NamedTuple):
     validation: PairSource
 
 
-def pair_sources(recipe: Recipe, places: Sequence[str]) -> Sources:
+def pair_sources(
+    recipe: Recipe, places: Sequence[str], crops: ModelConfig | None = None
+) -> Sources:
     """Open what a recipe is trained on; what a data set lacks is logged.
 
     Args:
         recipe: with ``sampling``, pairs are drawn from data sets; without, they are synthetic.
         places: what ``--data`` was given.
+        crops: sizes and factors of the crops; None takes the model's own.
 
     Raises:
         DatasetError: data are missing.
     """
+    config = crops or recipe.model_config()
     if recipe.sampling is not None:
         return Sources(
-            _drawn(recipe, recipe.sampling, places, training=True),
-            _drawn(recipe, recipe.sampling, places, training=False),
+            _drawn(recipe, recipe.sampling, places, config, training=True),
+            _drawn(recipe, recipe.sampling, places, config, training=False),
         )
     shares = recipe.sources or SourceShares()
     return Sources(
-        _made(recipe, shares, places, "train"), _made(recipe, shares, places, "validation")
+        _made(recipe, shares, places, config, "train"),
+        _made(recipe, shares, places, config, "validation"),
     )
 
 
@@ -157,11 +163,14 @@ class StepBatches(Dataset[PairBatch]):
             templates=self.features(batch.templates), searches=self.features(batch.searches)
         )
 
-    def between(self, start: int, stop: int, workers: int) -> Iterator[PairBatch]:
+    def between(
+        self, start: int, stop: int, workers: int, device: torch.device | None = None
+    ) -> Iterator[PairBatch]:
         """The batches of steps ``start`` to ``stop - 1``, made ahead by worker processes.
 
         Args:
             workers: number of processes, each with one thread; 0 makes batches in this process.
+            device: where they go; for a GPU they lie in memory that it can read by itself.
         """
         loader = DataLoader(
             self,
@@ -170,6 +179,7 @@ class StepBatches(Dataset[PairBatch]):
             num_workers=workers,
             prefetch_factor=PREFETCH_STEPS if workers else None,
             worker_init_fn=_start_worker,
+            pin_memory=device is not None and device.type == "cuda",
         )
         return iter(loader)
 
@@ -197,7 +207,11 @@ def roll_templates(batch: PairBatch, share: float, generator: torch.Generator) -
 
 
 def _drawn(
-    recipe: Recipe, sampling: PairSampling, places: Sequence[str], training: bool
+    recipe: Recipe,
+    sampling: PairSampling,
+    places: Sequence[str],
+    config: ModelConfig,
+    training: bool,
 ) -> TrackingPairs:
     shares = shared_sets(sampling.train if training else sampling.validation)
     sets = [open_set(name, locate_set(name, places)) for name in shares]
@@ -205,13 +219,19 @@ def _drawn(
         for problem in opened.problems:
             _LOG.warning("%s in %s: %s", opened.name, opened.root, problem)
     return TrackingPairs(
-        sets, list(shares.values()), recipe.model_config(), sampling, recipe.seed, augment=training
+        sets, list(shares.values()), config, sampling, recipe.seed, augment=training
     )
 
 
-def _made(recipe: Recipe, shares: SourceShares, places: Sequence[str], split: Split) -> PairSource:
+def _made(
+    recipe: Recipe,
+    shares: SourceShares,
+    places: Sequence[str],
+    config: ModelConfig,
+    split: Split,
+) -> PairSource:
     """The source of a split; several are mixed."""
-    folders, config = [Path(place) for place in places], recipe.model_config()
+    folders = [Path(place) for place in places]
     made: list[tuple[PairSource, float]] = []
     if shares.synthetic:
         synthetic = SyntheticPairs(folders, config, recipe.seed, recipe.pairs, split=split)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
 from litetrack_ros.config import TrackerConfig
-from litetrack_ros.errors import ConfigError
+from litetrack_ros.errors import ConfigError, TrainingError
 from litetrack_ros.model.head import HeadMaps
 from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.model.stem import EfficientNetLite0Stem
@@ -19,8 +20,10 @@ from litetrack_ros.training import losses, network, run_folder
 from litetrack_ros.training.batches import PairBatch, PairSource, StepBatches, roll_templates
 from litetrack_ros.training.init_from import load_pretrained_stem
 from litetrack_ros.training.processes import ProcessGroup, StopRequest, process_group
+from litetrack_ros.training.provenance import Start, write_record
 from litetrack_ros.training.recipe import Recipe
 from litetrack_ros.training.schedule import Ema, rate_factor
+from litetrack_ros.training.teacher import Taught, Teacher, distillation_loss, seen_by
 from litetrack_ros.training.validation import validate
 
 # The score map starts near 0.1, as in CenterNet: few cells hold a target, and from 0.5 the first
@@ -40,6 +43,8 @@ class RunOptions:
         resume: go on from the state in the run's folder.
         max_minutes: stop after this time, to be resumed; None is no limit.
         initial: tensors that a new run starts from, by the model's keys.
+        extend: folder of a finished run whose last weights a new run starts from.
+        start: how the run was started, for its record; None keeps none.
     """
 
     device: str = "cpu"
@@ -47,6 +52,8 @@ class RunOptions:
     resume: bool = False
     max_minutes: float | None = None
     initial: Mapping[str, Tensor] | None = None
+    extend: Path | None = None
+    start: Start | None = None
 
 
 class Trainer:
@@ -71,9 +78,9 @@ class Trainer:
             torch.nn.init.constant_(bias, SCORE_PRIOR_LOGIT)
         if initial is not None:
             model.load_state_dict({**model.state_dict(), **initial})
-        self.teacher: network.Teacher | None = None
+        self.teacher: Teacher | None = None
         if recipe.teacher:
-            self.teacher = network.Teacher(Path(recipe.teacher), model.config, group.device)
+            self.teacher = Teacher(Path(recipe.teacher), model.config, group.device)
         # A teacher needs the images, so that the stem cannot run where they are made.
         self.features = (
             None if self.teacher else network.frozen_features(model, recipe, group.device)
@@ -101,9 +108,9 @@ class Trainer:
         factor = rate_factor(recipe, step)
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = recipe.learning_rate * factor * parameters["rate"]
-        report = self._losses(step, batch.to(self.group.device))
         self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(report.total).backward()
+        batch, taught = self._seen(batch.to(self.group.device))
+        report = self.gradients(step, batch, seed, taught)
         self.scaler.unscale_(self.optimizer)
         limit = recipe.clip_norm or float("inf")
         norm = clip_grad_norm_(self.network.parameters(), limit)
@@ -117,15 +124,73 @@ class Trainer:
             "learning_rate": torch.tensor(recipe.learning_rate * factor),
         }
 
-    def _losses(self, step: int, batch: PairBatch) -> losses.LossReport:
-        precision = network.PRECISIONS[self.recipe.precision]
-        with torch.autocast(self.group.device.type, precision, enabled=precision != torch.float32):
-            maps = self.wrapped(batch)
-        report = self._pair_losses(step, maps, batch)
+    def _seen(self, batch: PairBatch) -> tuple[PairBatch, Taught | None]:
+        """What the model sees of a batch, and what its teacher says of it."""
         if self.teacher is None:
+            return batch, None
+        return self._own(batch), self.teacher.answer(batch)
+
+    def _own(self, batch: PairBatch) -> PairBatch:
+        """The model's own crops, where its teacher's were made with them."""
+        t = self.teacher
+        return batch if t is None else seen_by(t.student, batch, t.made)
+
+    def gradients(
+        self, step: int, batch: PairBatch, seed: int, taught: Taught | None = None
+    ) -> losses.LossReport:
+        """Add the gradients of a batch's losses to the network's.
+
+        With ``parts`` the encoder runs twice: first without gradients, to have the features of the
+        whole batch, on which the head and the losses work as ever, batch norm included; then part
+        by part, to carry the features' gradients on.
+
+        Raises:
+            TrainingError: the loss is not finite, in this process or another.
+        """
+        if self.recipe.parts == 1:
+            with self._autocast():
+                maps = self.wrapped(batch)
+            report = self._losses(step, maps, batch, taught)
+            self.scaler.scale(report.total).backward()
             return report
-        taught = losses.distillation_loss(maps, self.teacher.answer(batch))
-        return report._replace(total=report.total + self.recipe.distill_weight * taught)
+        parts = [PairBatch(*each) for each in zip(*map(self._chunks, batch), strict=True)]
+        with torch.no_grad():
+            found = [self._encoded(part, seed + k) for k, part in enumerate(parts)]
+        features = torch.cat(found).requires_grad_()
+        with self._autocast():
+            maps = self.network.model.predict(features)
+        report = self._losses(step, maps, batch, taught)
+        self.scaler.scale(report.total).backward()
+        assert features.grad is not None
+        for k, (part, gradient) in enumerate(zip(parts, self._chunks(features.grad), strict=True)):
+            self._encoded(part, seed + k).backward(gradient)
+        self.group.average_gradients(self.network)
+        return report
+
+    def _chunks(self, whole: Tensor) -> tuple[Tensor, ...]:
+        return whole.tensor_split(self.recipe.parts)
+
+    def _encoded(self, part: PairBatch, seed: int) -> Tensor:
+        """The encoder's features; the same layers are dropped whenever the seed is the same."""
+        torch.manual_seed(seed)
+        with self._autocast():
+            return self.network.encoded(part)
+
+    def _autocast(self) -> torch.autocast:
+        precision = network.PRECISIONS[self.recipe.precision]
+        enabled = precision != torch.float32
+        return torch.autocast(self.group.device.type, precision, enabled=enabled)
+
+    def _losses(
+        self, step: int, maps: HeadMaps, batch: PairBatch, taught: Taught | None
+    ) -> losses.LossReport:
+        report = self._pair_losses(step, maps, batch)
+        if taught is not None:
+            learned = self.recipe.distill_weight * distillation_loss(maps, taught)
+            report = report._replace(total=report.total + learned)
+        if self.group.any_process(not bool(torch.isfinite(report.total))):
+            raise TrainingError(f"the loss of step {step} is not finite")
+        return report
 
     def _pair_losses(self, step: int, maps: HeadMaps, batch: PairBatch) -> losses.LossReport:
         if self.recipe.supervision == "peak":
@@ -144,7 +209,7 @@ class Trainer:
         size = self.recipe.batch_size
         batches = StepBatches(source, size, features=self.features)
         count = max(1, self.recipe.validation_pairs // size)
-        return [batches[k].to(self.group.device) for k in range(count)]
+        return [self._own(batches[k].to(self.group.device)) for k in range(count)]
 
 
 def train(
@@ -158,7 +223,8 @@ def train(
 
     Args:
         recipe: how to train.
-        source: makes the training pairs.
+        source: makes the training pairs, in the crops of
+            :func:`litetrack_ros.training.teacher.crops_to_make`.
         validation: makes the held-out pairs.
         folder: of the run; gets ``state.pt``, ``latest.safetensors``, ``best.safetensors``,
             ``training.csv``, ``validation.csv`` and ``curves.html``.
@@ -170,6 +236,8 @@ def train(
     Raises:
         ConfigError: the folder holds a run and ``resume`` is not set, or another recipe's.
         WeightsError: there is no state to resume from.
+        TrainingError: a loss is not finite; the batch is in the folder, and the state is that of
+            the last checkpoint.
     """
     stop = StopRequest(options.max_minutes)
     folder.mkdir(parents=True, exist_ok=True)
@@ -181,9 +249,13 @@ def train(
         run = _Run(trainer, folder)
         if options.resume:
             run.load()
+        elif options.extend is not None:
+            run_folder.load_finished(options.extend, trainer.network, trainer.ema, recipe.seed)
+        if options.start is not None and run.writes:
+            run.record = write_record(folder, recipe, options.start)
         batches = StepBatches(
             source, recipe.batch_size, group.rank, group.world_size, trainer.features
-        ).between(run.done, recipe.steps, options.workers)
+        ).between(run.done, recipe.steps, options.workers, trainer.group.device)
         return run.go(batches, validation, stop)
 
 
@@ -196,6 +268,7 @@ class _Run:
         self.writes = trainer.group.rank == 0
         self.done = 0
         self.best = 0.0
+        self.record: dict[str, Any] | None = None
 
     def load(self) -> None:
         """Take over the folder's state."""
@@ -210,7 +283,8 @@ class _Run:
         t = self.trainer
         progress = {"done": self.done, "best": self.best}
         latest = self.folder / run_folder.LATEST_FILE
-        run_folder.save_average(latest, self.recipe, t.ema, TrackerConfig(), self.done)
+        config, record = TrackerConfig(), self.record
+        run_folder.save_average(latest, self.recipe, t.ema, config, self.done, record)
         run_folder.save_state(
             self.folder, self.recipe, t.network, t.ema, t.optimizer, t.scaler, progress
         )
@@ -236,7 +310,7 @@ class _Run:
         )
         with bar, record, checks:
             while batch is not None:
-                figures.append(trainer.step(self.done, batch))
+                figures.append(self._step(batch))
                 self.done += 1
                 bar.update()
                 last = self.done == recipe.steps or trainer.group.any_process(stop.due)
@@ -255,6 +329,17 @@ class _Run:
             run_folder.write_curves(self.folder)
         return self.done
 
+    def _step(self, batch: PairBatch) -> dict[str, Tensor]:
+        """A step; a batch whose loss is not finite is kept, to be looked at."""
+        try:
+            return self.trainer.step(self.done, batch)
+        except TrainingError as error:
+            path = self.folder / f"not_finite_{self.done}_{self.trainer.group.rank}.pt"
+            torch.save({"step": self.done, **batch._asdict()}, path)
+            raise TrainingError(
+                f"{error}: its batch is {path}; the run stands at its last checkpoint"
+            ) from error
+
     def _validate(self, held_out: list[PairBatch], checks: run_folder.RunLog) -> None:
         report = validate(self.trainer.ema.average, held_out)
         checks.add(self.done, report._asdict())
@@ -262,8 +347,9 @@ class _Run:
         _LOG.info("step %d: %s", self.done, report)
         if report.selection > self.best:
             self.best = report.selection
-            path = self.folder / run_folder.BEST_FILE
-            run_folder.save_average(path, self.recipe, self.trainer.ema, TrackerConfig(), self.done)
+            path, ema = self.folder / run_folder.BEST_FILE, self.trainer.ema
+            config, record = TrackerConfig(), self.record
+            run_folder.save_average(path, self.recipe, ema, config, self.done, record)
 
 
 def _write(record: run_folder.RunLog, first: int, figures: list[dict[str, Tensor]]) -> str:

@@ -1,14 +1,14 @@
 """What a pair asks of the network, and what its answer costs (paper Eq. 4).
 
 Focal on the score map, GIoU and L1 on boxes: with the boxes around the centre trained
-(:func:`pair_losses`), or as the authors do (:func:`peak_losses`); and what a teacher adds.
+(:func:`pair_losses`), or as the authors do (:func:`peak_losses`). What a teacher adds is in
+:mod:`litetrack_ros.training.teacher`.
 """
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from litetrack_ros.model.head import HeadMaps, at_least_float32
 
@@ -269,32 +269,6 @@ def peak_losses(
         score_present=(top.values * there).sum() / count,
         score_absent=(top.values * (1 - there)).sum() / (1 - there).sum().clamp(min=1),
     )
-
-
-def distillation_loss(student: HeadMaps, teacher: HeadMaps) -> Tensor:
-    """How far a student is from its teacher.
-
-    The score maps are compared by the cross entropy less the teacher's own, summed over the cells;
-    boxes by GIoU (weight 2) and L1 (weight 5) in the cell where the teacher reads its own, which
-    counts as much as the teacher trusts it.
-
-    Args:
-        student, teacher: maps of the same pairs.
-
-    Returns:
-        A scalar of at least about 0, with the student's gradient.
-    """
-    wanted = teacher.score.float()
-    entropy = F.binary_cross_entropy(wanted, wanted, reduction="none")
-    cross = F.binary_cross_entropy(student.score.float(), wanted, reduction="none")
-    score = (cross - entropy).flatten(1).sum(dim=1).mean()
-    top = wanted.flatten(1).max(dim=1)
-    cells = top.indices[:, None]
-    ours, theirs = (cxcywh_to_xyxy(boxes_at(maps, cells)[:, 0]) for maps in (student, teacher))
-    _, giou = overlap_and_giou(ours, theirs)
-    distance = (ours - theirs).abs().mean(dim=1)
-    boxes = ((2 * (1 - giou) + 5 * distance) * top.values).sum() / top.values.sum()
-    return score + boxes
 
 
 def peak_is_near(score: Tensor, boxes_cxcywh_norm: Tensor) -> Tensor:

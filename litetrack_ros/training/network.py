@@ -1,4 +1,4 @@
-"""The networks of a run: the trained one, its pretrained stem where that is frozen, its teacher."""
+"""The networks of a run: the trained one, and its pretrained stem where that is frozen."""
 
 import os
 import tempfile
@@ -10,10 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from litetrack_ros.config import ModelConfig
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import ConfigError
-from litetrack_ros.model.checkpoint import load_weights
 from litetrack_ros.model.fused import FusedEfficientNetStem
 from litetrack_ros.model.head import HeadMaps
 from litetrack_ros.model.litetrack import LiteTrack
@@ -22,7 +20,6 @@ from litetrack_ros.training.batches import PairBatch
 from litetrack_ros.training.recipe import Recipe
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_TAUGHT_CROPS = ("template_size", "search_size", "template_factor", "search_factor")
 
 
 class TrainedNetwork(nn.Module):
@@ -60,9 +57,14 @@ class TrainedNetwork(nn.Module):
 
     def forward(self, batch: PairBatch) -> HeadMaps:
         """Maps of a batch of images or features."""
+        return self.model.predict(self.encoded(batch))
+
+    def encoded(self, batch: PairBatch) -> Tensor:
+        """The encoder's answer to a batch, ``(B, N, C)``: all but the head."""
         templates, searches = self._tokens(batch.templates), self._tokens(batch.searches)
         template = self.model.encode_template_tokens(templates, batch.template_boxes_xyxy_norm)
-        return self.model.predict(self.model.backbone.search(searches, template))
+        features: Tensor = self.model.backbone.search(searches, template)
+        return features
 
     def _tokens(self, images_or_features: Tensor) -> Tensor:
         stem = self.model.backbone.patch_embed
@@ -103,43 +105,6 @@ class FrozenStem:
             self._session, self._process = _open_session(self._graph), os.getpid()
         (features,) = self._session.run(None, {"crops": crops.numpy()})
         return torch.from_numpy(features.astype(np.float16))
-
-
-class Teacher:
-    """A trained model that answers for the student's pairs.
-
-    Args:
-        path: its weights file.
-        student: the configuration that is trained; both must cut the same crops.
-        device: what to run on.
-
-    Raises:
-        WeightsError: the file cannot be read.
-        ConfigError: the two models do not cut the same crops.
-    """
-
-    def __init__(self, path: Path, student: ModelConfig, device: torch.device) -> None:
-        model = load_weights(path).model
-        for key in _TAUGHT_CROPS:
-            if getattr(model.config, key) != getattr(student, key):
-                raise ConfigError(
-                    f"the teacher {path} has {key} {getattr(model.config, key)}, the student "
-                    f"{getattr(student, key)}: a teacher must see the student's crops"
-                )
-        self.network = TrainedNetwork(model, freeze_stem=False).eval().requires_grad_(False)
-        self.network.to(device)
-        # Models of the official convention count from the middle of the first pixel.
-        shift = {"official": 0.5, "exact": 0.0}
-        self._shift_norm = (shift[model.config.decode] - shift[student.decode]) / (
-            student.search_size
-        )
-
-    @torch.no_grad()
-    def answer(self, batch: PairBatch) -> HeadMaps:
-        """Maps of a batch of images, with centres in the student's convention."""
-        maps: HeadMaps = self.network(batch)
-        grid = maps.score.shape[-1]
-        return maps._replace(offset=maps.offset + self._shift_norm * grid)
 
 
 def frozen_features(model: LiteTrack, recipe: Recipe, device: torch.device) -> FrozenStem | None:

@@ -38,6 +38,14 @@ class ProcessGroup:
             return network
         return DistributedDataParallel(network)
 
+    def average_gradients(self, network: nn.Module) -> None:
+        """Average gradients that came about without the wrapped network."""
+        if self.world_size > 1:
+            for parameter in network.parameters():
+                if parameter.grad is not None:
+                    distributed.all_reduce(parameter.grad)
+                    parameter.grad /= self.world_size
+
     def any_process(self, flag: bool) -> bool:
         """Whether the flag is set in any process; every process must ask."""
         if self.world_size == 1:

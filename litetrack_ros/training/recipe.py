@@ -1,10 +1,13 @@
 """A training recipe: everything that decides which numbers come out, in one short YAML file."""
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+import yaml
 
 from litetrack_ros.config import ModelConfig, from_mapping, read_yaml, variant
 from litetrack_ros.errors import ConfigError
@@ -30,6 +33,8 @@ class Recipe:
         seed: of weights, pairs and every other random choice.
         steps: length of the run; the learning rate ends near 0 there.
         batch_size: pairs a step in each process.
+        parts: the encoder takes a step's pairs in so many parts, one after the other, which needs
+            less memory and a second forward pass; the gradients are those of the whole batch.
         learning_rate: AdamW's, at the end of the warm-up.
         rate_pairs: the learning rate is meant for as many pairs a step, and grows in proportion
             with the pairs of all processes together; 0 takes it as it is.
@@ -74,6 +79,7 @@ class Recipe:
     ai_layers: int = -1
     seed: int = 1
     batch_size: int = 32
+    parts: int = 1
     learning_rate: float = 1.5e-3
     rate_pairs: int = 0
     schedule: Schedule = "cosine"
@@ -105,10 +111,11 @@ class Recipe:
     pairs: PairRecipe = field(default_factory=PairRecipe)
 
     def __post_init__(self) -> None:
-        for key in ("steps", "validate_every", "checkpoint_every"):
+        for key in ("steps", "validate_every", "checkpoint_every", "parts"):
             _check(self, key, getattr(self, key) >= 1, "at least 1")
         for key in ("batch_size", "validation_pairs"):
             _check(self, key, getattr(self, key) >= 2, "at least 2")
+        _check(self, "parts", self.parts <= self.batch_size, "at most batch_size")
         _check(self, "warmup_steps", 0 <= self.warmup_steps < self.steps, "from 0 to below steps")
         for key in ("ema_decay", "rolled_share", "drop_path", "drop_from"):
             _check(self, key, 0 <= getattr(self, key) < 1, "at least 0 and below 1")
@@ -162,7 +169,7 @@ class Recipe:
         return dataclasses.replace(self, learning_rate=rate, rate_pairs=0)
 
 
-def read_recipe(path: Path, world_size: int = 1) -> Recipe:
+def read_recipe(path: Path, world_size: int = 1, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe's YAML file and those it is based on.
 
     The key ``base`` names another recipe file, relative to this one, whose values hold where this
@@ -171,17 +178,49 @@ def read_recipe(path: Path, world_size: int = 1) -> Recipe:
     Args:
         path: the file.
         world_size: processes that share an epoch's pairs.
+        overrides: ``key=value`` each, see :func:`changed`.
 
     Raises:
         ConfigError: unreadable, an unknown or missing key, a value of the wrong type or range.
     """
-    values = _read_based(path, ())
+    values = changed(_read_based(path, ()), overrides)
     if "epochs" in values or "epoch_pairs" in values:
         values["steps"] = _steps(values, world_size, path)
     for key in ("model", "steps"):
         if key not in values:
             raise ConfigError(f"{path}: the key '{key}' is missing")
     return from_mapping(Recipe, values, str(path))
+
+
+def changed(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """A recipe's values with others, as a command line gives them.
+
+    Args:
+        values: of the recipe.
+        overrides: ``key=value`` each, the value as in YAML; dots lead into parts
+            (``pairs.absent=0.1``), and ``steps`` takes the place of epochs.
+
+    Raises:
+        ConfigError: one is not of that form.
+    """
+    merged = dict(values)
+    for text in overrides:
+        path, equals, value = text.partition("=")
+        if not path or not equals:
+            raise ConfigError(f"'{text}' is not of the form key=value")
+        try:
+            part: Any = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"'{text}': the value is not YAML ({error})") from error
+        if isinstance(part, str):
+            with contextlib.suppress(ValueError):
+                part = float(part)  # YAML takes 1e-3 for text
+        for key in reversed(path.split(".")):
+            part = {key: part}
+        if "steps" in part:
+            merged = {k: v for k, v in merged.items() if k not in ("epochs", "epoch_pairs")}
+        merged = _merged(merged, part)
+    return merged
 
 
 def _read_based(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ page of charts where what makes them is installed.
 """
 
 import importlib.util
+import json
 import logging
 import sys
 import zipfile
@@ -25,6 +26,7 @@ from litetrack_ros.model.checkpoint import save_weights
 from litetrack_ros.report.charts import COLORS, Line, curves
 from litetrack_ros.report.page import Section, render
 from litetrack_ros.training.network import TrainedNetwork
+from litetrack_ros.training.provenance import metadata_of
 from litetrack_ros.training.recipe import Recipe
 from litetrack_ros.training.schedule import Ema
 from litetrack_ros.version import __version__
@@ -64,6 +66,36 @@ def save_state(
         torch.save(state, temporary)
 
 
+def load_finished(folder: Path, network: TrainedNetwork, ema: Ema, seed: int) -> None:
+    """Take over the last weights of a finished run, to go on from with another schedule.
+
+    Args:
+        folder: the finished run's.
+        network, ema: get its weights and their average.
+        seed: of the new run, which must see other pairs.
+
+    Raises:
+        WeightsError: there is no state, or it is of another model.
+        ConfigError: the run is not finished, or had this seed.
+    """
+    state = _read_state(folder / STATE_FILE)
+    recipe, done = json.loads(state["recipe"]), int(state["progress"]["done"])
+    if done < recipe["steps"]:
+        raise ConfigError(
+            f"{folder} is at step {done} of {recipe['steps']}: finish it with --resume first"
+        )
+    if recipe["seed"] == seed:
+        raise ConfigError(
+            f"{folder} was trained with seed {seed}, whose pairs would come again: "
+            f"add --set seed={seed + 1}"
+        )
+    try:
+        network.load_state_dict(state["network"])
+        ema.load_state_dict(state["average"])
+    except RuntimeError as error:
+        raise WeightsError(f"{folder} trained another model: {error}") from error
+
+
 def load_state(
     folder: Path,
     recipe: Recipe,
@@ -82,13 +114,8 @@ def load_state(
         ConfigError: it was written by another recipe.
     """
     path = folder / STATE_FILE
-    if not zipfile.is_zipfile(path):  # PyTorch's reader fails in many ways on other files
-        raise WeightsError(f"cannot resume from {path}: it is missing or not a run's state")
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        written = state["recipe"]
-    except (OSError, RuntimeError, KeyError, UnpicklingError) as error:
-        raise WeightsError(f"cannot resume from {path}: {error}") from error
+    state = _read_state(path)
+    written = state["recipe"]
     if not _same_recipe(written, recipe):
         raise ConfigError(
             f"{path} was written by another recipe ({written}); "
@@ -103,11 +130,25 @@ def load_state(
 
 
 def save_average(
-    path: Path, recipe: Recipe, ema: Ema, tracker_config: TrackerConfig, step: int
+    path: Path,
+    recipe: Recipe,
+    ema: Ema,
+    tracker_config: TrackerConfig,
+    step: int,
+    record: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the averaged model as a weights file that tracks."""
+    """Write the averaged model as a weights file that tracks.
+
+    Args:
+        path: the file.
+        recipe: what made it.
+        ema: the averaged model.
+        tracker_config: the tracker settings to use with it.
+        step: how many steps made it.
+        record: what else made it, of :func:`litetrack_ros.training.provenance.write_record`.
+    """
     extra = {
-        "recipe": to_json(recipe),
+        **metadata_of(recipe, record),
         "steps": str(step),
         "package": f"litetrack_ros {__version__}, torch {torch.__version__}",
     }
@@ -189,6 +230,19 @@ def write_curves(folder: Path) -> None:
         _LOG.info("no %s: %s", CURVES_FILE, error)
         return
     write_text(folder / CURVES_FILE, page)
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    if not zipfile.is_zipfile(path):  # PyTorch's reader fails in many ways on other files
+        raise WeightsError(f"cannot resume from {path}: it is missing or not a run's state")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, UnpicklingError) as error:
+        raise WeightsError(f"cannot resume from {path}: {error}") from error
+    missing = {"recipe", "network", "average", "optimizer", "scaler", "progress"} - state.keys()
+    if missing:
+        raise WeightsError(f"cannot resume from {path}: it lacks {', '.join(sorted(missing))}")
+    return state
 
 
 def _same_recipe(written: str, recipe: Recipe) -> bool:

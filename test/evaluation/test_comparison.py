@@ -1,5 +1,6 @@
 """Tables, figures and intervals of one tracker's runs, or of several trackers' result files."""
 
+import csv
 import dataclasses
 import json
 from pathlib import Path
@@ -81,6 +82,8 @@ def test_figures_hold_no_nan(sequences: list[AnnotatedSequence]) -> None:
         "ao": None,
         "sr50": None,
         "sr75": None,
+        "p": None,
+        "p_norm": None,
         "update_fps": None,
     }
     json.dumps([figures, found.as_json()], allow_nan=False)
@@ -149,7 +152,7 @@ def test_evaluate_and_compare_agree_on_boxes_that_leave_the_image(
     if wanted == "error":
         assert capsys.readouterr().err.count("NaN") == 2
         return
-    assert "convention " + convention in capsys.readouterr().out
+    assert "convention " + convention + ":" in capsys.readouterr().out
     ours, theirs = (json.loads(path.read_text()) for path in figures)
     assert ours["convention"] == theirs["convention"] == convention
     columns = theirs["columns"]
@@ -194,6 +197,83 @@ def test_every_convention_scores_its_layout(tmp_path: Path, name: str) -> None:
     assert found.figures["a"][0] > 90
     if name == "otb100":
         assert found.attributes["FM"]["a"] > 90
+
+
+def test_the_interval_is_of_the_printed_figure(tmp_path: Path) -> None:
+    """Long sequences that one tracker loses count for more where frames are pooled."""
+    rng = np.random.default_rng(0)
+    lengths, truth = [10] * 12 + [400] * 3, np.array([20.0, 20, 10, 10])
+    sequences, runs = [], {"a": [], "b": []}
+    for k, length in enumerate(lengths):
+        boxes = np.tile(truth, (length, 1))
+        sequences.append(_InMemory(f"s{k}", tmp_path, boxes))
+        for name, shift in (("a", 1.0), ("b", 1.5 if length < 50 else 8.0)):
+            moved = boxes + np.array([shift + rng.uniform(0, 1), 0, 0, 0])
+            runs[name].append(boxes_only(f"s{k}", moved))
+    for convention in ("plain", "got10k", "authors"):
+        found = compare("folder", convention, sequences, runs)
+        [(_, _, difference)] = found.differences()
+        printed = found.figures["a"][0] - found.figures["b"][0]
+        assert difference.mean == pytest.approx(printed, abs=1e-9)
+        assert difference.low < printed < difference.high
+    pooled, mean = (
+        compare("folder", convention, sequences, runs).differences()[0][2].mean
+        for convention in ("got10k", "plain")
+    )
+    assert pooled > 2 * mean  # two statistics, each with its own interval
+
+
+class _InMemory(AnnotatedSequence):
+    def frame_size(self) -> tuple[int, int]:
+        return 320, 240
+
+
+def test_two_trackers_of_one_name_are_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_own(tmp_path / "data")
+    names = ["nano=A", "csrt=B", "nano=C"]
+    assert main(["compare", "folder", str(tmp_path / "data"), *names]) == 2
+    assert "two trackers are called 'nano'" in capsys.readouterr().err
+
+
+def test_files_for_a_paper(
+    lasot: list[AnnotatedSequence], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    shifts = {"good_one": 0.5, "bad": 6.0, "worse": 8.0}
+    for name, shift in shifts.items():
+        write_results(lasot, tmp_path / name, shift)
+    folders = [str(tmp_path / name) for name in shifts]
+    data, out = str(tmp_path / "lasot"), tmp_path / "out"
+    command = ["compare", "lasot", data, *folders, "--out", str(out), "--per-sequence"]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "warning: an interval from 3 sequences" in printed and "airplane-9" in printed
+    for plot in ("success", "precision", "normalised_precision", "attributes"):
+        assert (out / f"{plot}.pdf").read_bytes().startswith(b"%PDF")
+        image = cv2.imread(str(out / f"{plot}.png"))
+        assert image.shape[1] > 800 and image.std() > 5
+    rows = list(csv.reader((out / "by_sequence.csv").open()))
+    assert rows[0] == ["sequence", *shifts] and len(rows) == 4
+    assert [row[0] for row in csv.reader((out / "differences.csv").open())][1:] == [
+        "good_one - bad",
+        "good_one - worse",
+    ]
+    assert r"good\_one & " in (out / "figures.tex").read_text()
+
+
+def test_own_folders_have_success_and_both_precisions(sequences: list[AnnotatedSequence]) -> None:
+    runs = run_all(plan(sequences), InPlace(Repeater))
+    found = compare("folder", "plain", sequences, {"a": runs})
+    assert found.columns == ("AO", "SR50", "SR75", "P", "P_norm")
+    assert [curve.title for curve in found.curves] == [
+        "Success",
+        "Precision",
+        "Normalised precision",
+    ]
+    # `leaving` is 31 px off in two of three frames.
+    assert found.figures["a"][3:] == pytest.approx((200 / 3, 200 / 3))
 
 
 def test_repetitions_and_times_of_got10ks_toolkit(tmp_path: Path) -> None:

@@ -24,14 +24,18 @@ def recorded() -> dict[str, np.ndarray]:
     return dict(np.load(Path(__file__).parents[1] / "data/official_metrics.npz"))
 
 
-def _sequences(with_flags: bool, nan_row: int | None = None) -> list[ScoredSequence]:
+def _sequences(
+    with_flags: bool, nan_row: int | None = None, moved_px: float = 0.0
+) -> list[ScoredSequence]:
     sequences = []
     for k, made in enumerate(made_results()):
-        truth = made["truth"].copy()
+        truth, result = made["truth"].copy(), made["result"].copy()
+        truth[(truth[:, 2:] > 0).all(axis=1), :2] -= moved_px
+        result[:, :2] -= moved_px
         if nan_row is not None and len(truth) > nan_row:
             truth[nan_row] = np.nan
         visible = made["visible"] if with_flags else None
-        sequences.append(ScoredSequence(f"s{k}", made["result"], truth, visible, SIZE))
+        sequences.append(ScoredSequence(f"s{k}", result, truth, visible, SIZE))
     return sequences
 
 
@@ -49,8 +53,8 @@ def test_got10k(recorded: dict[str, np.ndarray]) -> None:
     ("convention", "name", "with_flags", "nan_row"),
     [
         ("pytracking", "otb", False, None),
-        ("lasot", "lasot", True, None),
-        ("uav123", "uav", False, 15),
+        ("pytracking_lasot", "lasot", True, None),
+        ("pytracking_uav123", "uav", False, 15),
     ],
 )
 def test_auc_and_precision(
@@ -75,6 +79,34 @@ def test_auc_and_precision(
     np.testing.assert_allclose(scores.figures.mean(axis=0)[0], scores.overall["AUC"])
 
 
+@pytest.mark.parametrize(
+    ("convention", "name", "with_flags", "nan_row"),
+    [
+        ("authors", "otb", False, None),
+        ("authors_lasot", "lasot", True, None),
+        ("authors_uav123", "uav", False, 15),
+    ],
+)
+def test_the_authors_own_script(
+    convention: str, name: str, with_flags: bool, nan_row: int | None
+) -> None:
+    """``authors_metrics.npz``: what the LiteTrack authors' ``extract_results.py`` gave for the same
+    results, moved by 120 px so that many targets lie on the left and upper border or over it."""
+    recorded = dict(np.load(Path(__file__).parents[1] / "data/authors_metrics.npz"))
+    scores = score(convention, _sequences(with_flags, nan_row, moved_px=120.0))
+    ours = {**scores.overall, **scores.curves}
+    for title, theirs in (
+        ("AUC", "auc"),
+        ("P", "p"),
+        ("P_norm", "pn"),
+        ("Success", "success"),
+        ("Precision", "precision"),
+        ("Normalised precision", "normalised"),
+    ):
+        wanted = recorded[f"{name}_{theirs}"] / 100  # recorded in per cent, float32
+        np.testing.assert_allclose(ours[title], wanted, atol=1e-6, err_msg=title)
+
+
 def test_conventions_differ_where_they_say_so() -> None:
     """One target frame in the middle of an absence, tracked perfectly."""
     truth = np.array([[10.0, 10, 20, 20]] * 4)
@@ -85,9 +117,9 @@ def test_conventions_differ_where_they_say_so() -> None:
     assert score("got10k", [sequence]).overall["AO"] == pytest.approx(1.0)
     assert score("pytracking", [sequence]).curves["Success"][0] == pytest.approx(0.75)
     assert score("pytracking", [sequence]).overall["P"] == pytest.approx(0.75)
-    assert score("uav123", [sequence]).overall["P"] == pytest.approx(1.0)
+    assert score("pytracking_uav123", [sequence]).overall["P"] == pytest.approx(1.0)
     assert score("pytracking", [sequence]).overall["P_norm"] == pytest.approx(1.0)
-    assert score("lasot", [sequence]).overall["P_norm"] == pytest.approx(0.75)
+    assert score("pytracking_lasot", [sequence]).overall["P_norm"] == pytest.approx(0.75)
 
 
 def test_short_results_count_as_misses_and_long_ones_are_cut() -> None:
@@ -129,9 +161,15 @@ def test_each_sequence_counts_once_and_empty_ones_not_at_all() -> None:
     ]
     scores = score("plain", sequences)
     assert np.isnan(scores.figures[1]).all() and scores.frames.tolist() == [1, 0, 3]
-    np.testing.assert_allclose(scores.over_sequences, [0.75, 0.5, 0.5])
-    np.testing.assert_allclose(scores.over_frames, [3.5 / 4, 0.75, 0.75])
-    assert scores.overall == {"AO": 0.75, "SR50": 0.5, "SR75": 0.5}
+    np.testing.assert_allclose(scores.over_sequences, [0.75, 0.5, 0.5, 1.0, 0.5])
+    np.testing.assert_allclose(scores.over_frames, [3.5 / 4, 0.75, 0.75, 1.0, 0.75])
+    assert scores.overall == {
+        "AO": 0.75,
+        "SR50": 0.5,
+        "SR75": 0.5,
+        "P": 1.0,
+        "P_norm": 0.5,
+    }
     assert np.isnan(score("plain", sequences[1:2]).overall["AO"])
 
 
@@ -154,7 +192,7 @@ def test_repetitions_of_a_sequence_are_pooled() -> None:
             "NaN",
         ),
         ("pytracking", ScoredSequence("a", np.full((2, 4), np.nan), np.ones((2, 4))), "NaN"),
-        ("lasot", ScoredSequence("a", np.ones((2, 4)), np.ones((2, 4))), "no occlusion"),
+        ("authors_lasot", ScoredSequence("a", np.ones((2, 4)), np.ones((2, 4))), "no occlusion"),
     ],
 )
 def test_faulty_results(convention: str, sequence: ScoredSequence, message: str) -> None:

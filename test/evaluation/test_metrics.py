@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from litetrack_ros.evaluation.bootstrap import paired_bootstrap
 from litetrack_ros.evaluation.metrics import roc_area, score_report, summarise
 
 
@@ -58,21 +57,3 @@ def test_roc_area(positives: list[float], negatives: list[float], area: float) -
 
 def test_the_area_of_an_empty_class_is_no_number() -> None:
     assert np.isnan(roc_area([], [0.5])) and np.isnan(roc_area([0.5], []))
-
-
-def test_bootstrap() -> None:
-    rng = np.random.default_rng(0)
-    a = rng.normal(60, 10, 200)
-    difference = paired_bootstrap(a, a - rng.normal(1, 3, 200), resamples=2000)
-    width = difference.high - difference.low
-    assert width == pytest.approx(2 * 1.96 * 3 / np.sqrt(200), rel=0.15)
-    assert difference.low < 1 < difference.high
-    with pytest.raises(ValueError, match="paired"):
-        paired_bootstrap([1.0], [1.0, 2.0])
-    with pytest.raises(ValueError, match="paired"):
-        paired_bootstrap([np.nan], [1.0])
-
-
-def test_only_sequences_that_both_have_are_paired() -> None:
-    whole = paired_bootstrap([0.5, 0.7], [0.4, 0.5], resamples=100)
-    assert whole == paired_bootstrap([0.5, np.nan, 0.7], [0.4, 0.1, 0.5], resamples=100)

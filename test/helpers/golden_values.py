@@ -31,7 +31,8 @@ GREY_LEVELS = 2.0  # between means and spreads of pictures that other libraries 
 VARYING = re.compile(
     r".*version|package|model_path|path|date|machine|cpu.*|cores|system|python|.*fps|.*_per_s|"
     r".*rate_hz|.*_ms|.*_s|.*_mb|.*_bytes|latency.*|.*stamp.*|bag|weights_sha256|.*jitter.*|"
-    r"ROS_DISTRO|RMW_IMPLEMENTATION|FAST.*|frames_late|utc|command|.*memory.*|.*percent|gpu_power_w|diagnostics"
+    r"ROS_DISTRO|RMW_IMPLEMENTATION|FAST.*|frames_late|utc|command|.*memory.*|.*percent|gpu_power_w|"
+    r"diagnostics|provenance"
 )
 
 

@@ -16,11 +16,12 @@ class StubTracker:
     """Takes every command."""
 
     def __init__(self) -> None:
+        self.able: tuple[str, ...] = ("box", "reset", "enable")
         self.commands: list[Command] = []
         self.watched: list[bool] = []
 
     def abilities(self) -> tuple[str, ...]:
-        return ("box", "reset", "enable")
+        return self.able
 
     def watch(self, is_watched: bool) -> None:
         self.watched.append(is_watched)

@@ -90,6 +90,32 @@ def test_images_hold_every_byte() -> None:
     assert bytes(message.data) == image.tobytes()
 
 
+def test_detections_carry_the_id_and_the_class_and_leave_lost_targets_out() -> None:
+    from types import SimpleNamespace
+
+    from litetrack_ros.node.messages import detections
+
+    def message(**fields: Any) -> Any:
+        center = SimpleNamespace(position=SimpleNamespace())
+        return SimpleNamespace(
+            bbox=SimpleNamespace(center=center),
+            hypothesis=SimpleNamespace(),
+            detections=[],
+            results=[],
+            **fields,
+        )
+
+    kinds = ("Detection2DArray", "Detection2D", "ObjectHypothesisWithPose")
+    vision_msgs = SimpleNamespace(**dict.fromkeys(kinds, message))
+    results = [
+        SimpleNamespace(target_id=name, box_xywh=(10, 20, 4, 6), score=0.5, state=state)
+        for name, state in (("cup", State.TRACKING), ("gone", State.LOST))
+    ]
+    (found,) = detections(vision_msgs, "header", results, "mug").detections
+    assert (found.id, found.bbox.size_x, found.bbox.center.position.x) == ("cup", 4.0, 12.0)
+    assert [r.hypothesis.class_id for r in found.results] == ["mug"]
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("vision_msgs") is None, reason="vision_msgs is not installed"
 )

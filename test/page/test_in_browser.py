@@ -29,6 +29,7 @@ def shot(browser: Any, name: str) -> None:
     """Keep a picture of the window in the folder LITETRACK_SCREENSHOTS, for people to look at."""
     folder = os.environ.get("LITETRACK_SCREENSHOTS")
     if folder:
+        browser.evaluate("scrollTo(0, 0)")
         browser.screenshot(Path(folder) / f"{name}.jpg")
 
 

@@ -35,12 +35,14 @@ def middle(box_xywh: FloatArray) -> tuple[float, float]:
 def disc(
     width: int, height: int, box_xywh: tuple[float, float, float, float]
 ) -> tuple[np.ndarray, FloatArray]:
-    """A bright ellipse on a dull, slightly uneven ground, and its box cut to the picture."""
+    """A bright ellipse with a light middle on a dull ground, and its box cut to the picture."""
     ground = np.random.default_rng(0).normal(90, 6, (height, width, 3))
     picture = cv2.GaussianBlur(ground.clip(0, 255).astype(np.uint8), (3, 3), 0.8)
     x, y, w, h = box_xywh
     center, axes = (int(x + w / 2), int(y + h / 2)), (int(w / 2), int(h / 2))
     cv2.ellipse(picture, center, axes, 0, 0, 360, (40, 60, 230), -1, cv2.LINE_AA)
+    inner = (int(w / 5), int(h / 5))
+    cv2.ellipse(picture, center, inner, 0, 0, 360, (200, 220, 240), -1, cv2.LINE_AA)
     low, high = np.maximum([x, y], 0), np.minimum([x + w, y + h], [width, height])
     return picture, np.concatenate([low, high - low])
 

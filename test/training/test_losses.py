@@ -1,4 +1,4 @@
-"""The labels, the losses on score maps and boxes, and what a teacher adds."""
+"""The labels, and the losses on score maps and boxes."""
 
 import math
 
@@ -14,7 +14,6 @@ from litetrack_ros.training.losses import (
     boxes_at,
     center_cells,
     cxcywh_to_xyxy,
-    distillation_loss,
     gaussian_label,
     overlap_and_giou,
     pair_losses,
@@ -201,20 +200,3 @@ def test_peak_counts_inside_the_box_only(peak: tuple[int, int], counts: float) -
 def test_cells_outside_the_grid_do_not_count() -> None:
     _, weights = box_cells(torch.tensor([[0.0, 0.0, 0.2, 0.2]]), torch.zeros(1, 16, 16))
     assert weights[0, :9].tolist() == [0, 0, 0, 0, 1.0, 0.5, 0, 0.5, 0.25]
-
-
-def _random_maps(seed: int) -> HeadMaps:
-    generator = torch.Generator().manual_seed(seed)
-    maps = [torch.rand(2, c, 8, 8, generator=generator) * 0.8 + 0.1 for c in (1, 2, 2)]
-    return HeadMaps(*(m.requires_grad_() for m in maps))
-
-
-def test_an_equal_student_costs_nothing_and_another_more() -> None:
-    teacher = HeadMaps(*(m.detach() for m in _random_maps(0)))
-    assert float(distillation_loss(_random_maps(0), teacher).detach()) == pytest.approx(0, abs=1e-4)
-    student = _random_maps(1)
-    loss = distillation_loss(student, teacher)
-    assert float(loss.detach()) > 1
-    loss.backward()
-    assert student.size.grad is not None
-    assert (student.size.grad != 0).flatten(1).sum(dim=1).tolist() == [2, 2]  # one cell each

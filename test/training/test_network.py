@@ -1,24 +1,16 @@
-"""What is trained and what stays fixed, and a teacher's answers as training signal."""
+"""What is trained and what stays fixed."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
-from tracking_sets import made_set
 
-from litetrack_ros.config import ModelConfig, TrackerConfig
+from litetrack_ros.config import ModelConfig
 from litetrack_ros.errors import ConfigError
-from litetrack_ros.model.checkpoint import save_weights
 from litetrack_ros.model.litetrack import LiteTrack
-from litetrack_ros.pairs.pair_recipe import PairSampling
-from litetrack_ros.pairs.sampling import TrackingPairs
-from litetrack_ros.training.batches import PairBatch, PairSource, StepBatches, collate
-from litetrack_ros.training.loop import Trainer
-from litetrack_ros.training.losses import boxes_at
-from litetrack_ros.training.network import Teacher, TrainedNetwork, parameter_groups
-from litetrack_ros.training.processes import ProcessGroup
+from litetrack_ros.training.batches import PairBatch, PairSource, collate
+from litetrack_ros.training.network import TrainedNetwork, parameter_groups
 from litetrack_ros.training.recipe import Recipe
 
 LITE0 = ModelConfig(
@@ -99,52 +91,3 @@ LARGE = ModelConfig(
     name="large", embed_dim=32, num_heads=2, fe_layers=2, ai_layers=1, head_channels=16
 )
 SMALL_YAML = "embed_dim: 16\nnum_heads: 2\nfe_layers: 0\nai_layers: 1\nhead_channels: 8\n"
-
-
-@pytest.fixture
-def teacher_file(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    model = LiteTrack(LARGE)
-    path = tmp_path / "teacher.safetensors"
-    save_weights(path, model, TrackerConfig())
-    return path
-
-
-def test_conventions_are_translated(teacher_file: Path) -> None:
-    pairs = TrackingPairs([made_set("two")], [1], LARGE, PairSampling(), seed=0)
-    batch = StepBatches(pairs, 2)[0]
-    answers = [
-        Teacher(teacher_file, dataclasses.replace(LARGE, decode=decode), CPU).answer(batch)
-        for decode in ("official", "exact")
-    ]
-    boxes = [boxes_at(maps, torch.tensor([[5], [7]]))[:, 0] for maps in answers]
-    moved = (boxes[1] - boxes[0]) * LARGE.search_size
-    torch.testing.assert_close(moved, torch.tensor([[0.5, 0.5, 0, 0]] * 2), atol=1e-3, rtol=0)
-
-
-def test_a_teacher_must_see_the_same_crops(teacher_file: Path) -> None:
-    with pytest.raises(ConfigError, match="search_size 256, the student 128"):
-        Teacher(teacher_file, dataclasses.replace(LARGE, search_size=128), CPU)
-
-
-def test_training_moves_towards_the_teacher(teacher_file: Path, tmp_path: Path) -> None:
-    (tmp_path / "small.yaml").write_text(SMALL_YAML)
-    recipe = Recipe(
-        model=str(tmp_path / "small.yaml"),
-        steps=30,
-        warmup_steps=0,
-        learning_rate=3e-3,
-        batch_size=2,
-        stem="trained",
-        supervision="peak",
-        teacher=str(teacher_file),
-        focal_weight=0.0,
-        giou_weight=0.0,
-        l1_weight=0.0,
-    )
-    torch.set_num_threads(1)
-    pairs = TrackingPairs([made_set("two")], [1], recipe.model_config(), PairSampling(), seed=0)
-    batch = StepBatches(pairs, 2)[0]
-    trainer = Trainer(recipe, ProcessGroup(0, 1, CPU))
-    losses = [float(trainer.step(k, batch)["loss"]) for k in range(12)]
-    assert losses[-1] < 0.9 * losses[0]

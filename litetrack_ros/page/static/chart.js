@@ -68,7 +68,7 @@ export class Chart {
       }
     }
     paint.fillStyle = style.color;
-    const unit = top > 60 ? 50 : top > 30 ? 20 : 10;
+    const unit = [5, 10, 20, 50, 100, 200, 500, 1000].find((step) => top / step <= 5) ?? 5000;
     for (let ms = unit; ms < top; ms += unit) {
       const y = high - ms * scale;
       paint.globalAlpha = 0.25;

@@ -97,7 +97,9 @@ function targetLine(id) {
   remove.textContent = "Remove";
   remove.setAttribute("aria-label", `Remove ${id || "target"}`);
   remove.onclick = () => tell(link.ask({ kind: "remove", target: id }));
-  line.append(mark, id || "target", name, meter, quiet(""), remove);
+  const label = document.createElement("b");
+  label.textContent = label.title = id || "target";
+  line.append(mark, label, name, meter, quiet(""), remove);
   return line;
 }
 

@@ -186,12 +186,14 @@ def _closed_loop(
     print(format_table(("sequence", "fp32", reduced, "difference"), rows))
     [(_, _, difference)] = comparison.differences()
     mean, low, high = (value / 100 for value in difference[:3])  # a comparison's are per cent
-    print(f"mean difference {mean:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}")
+    interval = [low, high] if difference.sequences > 1 else None
+    shown = f"95 % interval {low:+.4f} to {high:+.4f}" if interval else "no interval from one"
+    print(f"mean difference {mean:+.4f}, {shown}")
     return {
         "convention": comparison.convention,
         "sequences": [sequence.name for sequence in sequences],
         "ao_fp32": ao["fp32"],
         "ao": ao[reduced],
         "mean_difference": mean,
-        "interval_95": [low, high],
+        "interval_95": interval,
     }
