@@ -56,6 +56,15 @@ def certainty(runs: Sequence[Pair]) -> list[Figure]:
     return figures
 
 
+def as_json(figures: Sequence[Figure]) -> dict[str, dict[str, float | int | None]]:
+    """Figures by name; a value without a frame behind it is null."""
+    numbers = (figure._asdict() for figure in figures)
+    return {
+        values.pop("name"): {k: v if np.isfinite(v) else None for k, v in values.items()}
+        for values in numbers
+    }
+
+
 def table(figures: Sequence[Figure]) -> tuple[list[str], list[list[str]]]:
     """Titles and a row for each figure."""
     return ["figure", "value", "95 % interval", "frames"], [

@@ -56,7 +56,7 @@ def run(request: Request) -> int:
     require("safetensors")
     from litetrack_ros.model.checkpoint import load_weights, save_weights
     from litetrack_ros.training.calibration import Thresholds, calibrate
-    from litetrack_ros.training.certainty import Pair, certainty, table
+    from litetrack_ros.training.certainty import Pair, as_json, certainty, table
 
     sequences = find_sequences(request.dirs)
     if len(sequences) < 2:
@@ -84,7 +84,7 @@ def run(request: Request) -> int:
     figures = certainty([Pair(found.unseen[s.name], found.off[s.name]) for s in sequences])
     print("\neach sequence with what was fitted and chosen on the others:")
     print(format_table(*table(figures)))
-    write_json(request.json, {figure.name: figure._asdict() for figure in figures})
+    write_json(request.json, as_json(figures))
     extra = {k: v for k, v in weights.metadata.items() if k not in ("format", "model", "tracker")}
     save_weights(request.output, weights.model, found.config, extra)
     print(f"written to {request.output}")

@@ -1,0 +1,37 @@
+"""`litetrack model calibrate` writes a model whose scores are probabilities."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from litetrack_ros.tools.main import main
+
+pytest.importorskip("torch")
+
+
+def test_a_calibrated_model_is_written_and_judged(
+    tiny_model: Path, square_sequence: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from litetrack_ros.model.checkpoint import load_weights
+
+    again = tmp_path / "again"
+    shutil.copytree(square_sequence, again)
+    out, figures = tmp_path / "calibrated.safetensors", tmp_path / "figures.json"
+    command = ["model", "calibrate", str(tiny_model), str(square_sequence), str(again)]
+    tried = ["--lost-threshold", "0.2", "0.4", "--lost-after-frames", "2"]
+    assert main([*command, *tried, "--json", str(figures), "-o", str(out)]) == 0
+    config = load_weights(out).tracker_config
+    assert config.calibration is not None and config.lost_after_frames == 2
+    assert config.lost_threshold in (0.2, 0.4) and config.found_threshold == 0.5
+    assert capsys.readouterr().out.count("(chosen)") == 1
+    assert {"value", "low", "high", "frames"} <= set(json.loads(figures.read_text())["AO"])
+
+
+def test_one_sequence_is_not_enough(
+    tiny_model: Path, square_sequence: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "calibrated.safetensors")
+    assert main(["model", "calibrate", str(tiny_model), str(square_sequence), "-o", out]) == 2
+    assert "two or more" in capsys.readouterr().err
