@@ -84,7 +84,7 @@ def _report(request: Request, loaded: "LoadedWeights") -> int:
         form, config = dataclasses.replace(loaded, model=model), model.config
         with Progress(sum(len(s) for s in sequences), config.name) as progress:
             found = derived.track_all(form, sequences, request.device, progress.step)
-        ao, sr50, _ = found.scores[config.name].over_sequences.tolist()
+        ao, sr50 = found.scores[config.name].over_sequences.tolist()[:2]
         rows.append(
             {
                 "model": config.name,
