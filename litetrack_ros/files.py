@@ -7,12 +7,15 @@ import secrets
 import shutil
 import socket
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from litetrack_ros.errors import MediaError
 from litetrack_ros.processes import is_alive, start_ticks
+
+_next_look_s: dict[Path, float] = {}  # at what a killed process left in a folder
 
 
 @contextlib.contextmanager
@@ -115,6 +118,9 @@ def _host() -> str:
 
 
 def _remove_left(folder: Path, start: str, suffix: str) -> None:
+    began_s = time.monotonic()
+    if began_s < _next_look_s.get(folder, 0.0):
+        return
     owner = rf"(\d+)-(\d+)-{_host()}-[0-9a-f]{{8}}"
     pattern = re.compile(re.escape(start) + owner + re.escape(suffix))
     try:
@@ -131,6 +137,10 @@ def _remove_left(folder: Path, start: str, suffix: str) -> None:
         else:
             with contextlib.suppress(OSError):
                 left.unlink()
+    # Somebody may write ten thousand files into one folder, and each look takes longer than the one
+    # before: looking takes a twentieth of the time at most.
+    now_s = time.monotonic()
+    _next_look_s[folder] = now_s + 20.0 * (now_s - began_s)
 
 
 def _cannot_write(path: Path, error: OSError) -> MediaError:

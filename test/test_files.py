@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -77,8 +78,11 @@ def test_what_a_killed_run_left_is_removed_by_the_next(
     assert path.read_text() == "old"
     write_text(path, "new")  # of the same target: not b's, nor the bag's
     assert len(list(tmp_path.iterdir())) == 4
+    time.sleep(0.2)  # a folder is not looked at without a pause
     write_text(tmp_path / "b.txt", "new")
+    time.sleep(0.2)
     hidden_beside(tmp_path / "bag")
+    time.sleep(0.2)
     with scratch_folder("kill"):
         pass
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "b.txt"]
@@ -94,6 +98,7 @@ def test_what_a_living_process_is_writing_stays(tmp_path: Path):
         elsewhere = tmp_path / "-".join([*names[:2], "00000000", names[3]])
         for path in (earlier, elsewhere):
             path.touch()
+        time.sleep(0.2)
         write_text(tmp_path / "a.txt", "other")
         assert mine.exists() and elsewhere.exists() and not earlier.exists()
 
@@ -105,3 +110,16 @@ def test_a_process_is_known_by_its_id_and_its_start():
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         ticks = start_ticks(process.pid)
     assert not is_alive(process.pid, ticks)
+
+
+def test_many_files_in_one_folder_are_not_looked_through_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    looks = []
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: (looks.append(1), listdir(path))[1])
+    for index in range(3000):
+        (tmp_path / f"{index}.png").touch()
+    for index in range(200):
+        write_text(tmp_path / f"{index}.txt", "")
+    assert 0 < len(looks) < 100

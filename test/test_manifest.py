@@ -127,7 +127,7 @@ def test_without_a_manifest_a_model_is_unverified(copied: Path, capsys: pytest.C
 
 def test_stale_is_not_damaged_and_advice_depends_on_what_is_known(copied: Path):
     path = copied / "a.safetensors"
-    save_small(path, name="a", ai_layers=2)
+    save_small(path, name="trained on")
     with pytest.raises(WeightsError, match=r"is stale.*run: litetrack model export") as error:
         open_backend(ModelChoice(str(path), "onnx"))
     assert not isinstance(error.value, DamagedFileError)

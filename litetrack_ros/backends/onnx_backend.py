@@ -19,6 +19,7 @@ from litetrack_ros.backends.onnx_files import (
     VALUES,
     OnnxMetadata,
     OnnxPaths,
+    check_weights,
     input_shapes,
     read_pair,
     takes_boxes,
@@ -36,6 +37,7 @@ from litetrack_ros.dependencies import require
 from litetrack_ros.errors import BackendError, WeightsError
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.machine import core_count, cpu_name, gpu_name
+from litetrack_ros.manifest import file_sha256
 
 ort = require("onnxruntime")
 
@@ -69,7 +71,7 @@ class OnnxBackend:
         threads: int = 0,
         allow_fallback: bool = False,
     ) -> None:
-        metadata, is_verified = read_pair(paths)
+        metadata, graphs_verified = read_pair(paths)
         self.model_config = metadata.model_config
         self.tracker_config = metadata.tracker_config
         self.max_targets = metadata.max_targets
@@ -79,8 +81,15 @@ class OnnxBackend:
         if TENSORRT in plan.wanted:
             _announce_engine_build(cache)
         loader = _SessionLoader(plan, threads, metadata, cache)
-        self._template = loader.load(paths.template, "template")
-        self._search = loader.load(paths.search, "search")
+        # Hashed while onnxruntime is at work, and before anything runs: on another core it costs
+        # no time. Where it is the weights' fault that they cannot be loaded, that is what is said.
+        with ThreadPoolExecutor(1, "litetrack_hash") as pool:
+            sha256 = pool.submit(file_sha256, paths.weights)
+            try:
+                self._template = loader.load(paths.template, "template")
+                self._search = loader.load(paths.search, "search")
+            finally:
+                weights_verified = check_weights(paths, metadata, sha256.result())
         provider = plan.check(self._search.get_providers(), allow_fallback)
         self._runner: _DeviceSearch | _HostSearch
         if provider in GPU_PROVIDERS:
@@ -99,7 +108,7 @@ class OnnxBackend:
             precision=metadata.precision,
             model_name=metadata.model_config.name,
             model_sha256=metadata.source_sha256,
-            is_verified=is_verified,
+            is_verified=graphs_verified and weights_verified,
         )
         self._warm_up()
 

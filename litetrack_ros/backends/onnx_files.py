@@ -181,10 +181,10 @@ def find_onnx(path: Path, precision: str) -> OnnxPaths:
 
 
 def read_pair(paths: OnnxPaths) -> tuple[OnnxMetadata, bool]:
-    """Read and compare what both graphs say, and check their weights, before anything is run.
+    """Read and compare what both graphs say; :func:`check_weights` is for their weights.
 
     Returns:
-        The search graph's metadata, and whether the manifest held the hashes of all three files.
+        The search graph's metadata, and whether the manifest held the hashes of both graphs.
 
     Raises:
         DamagedFileError: a file is not the one that the manifest was written for.
@@ -193,11 +193,9 @@ def read_pair(paths: OnnxPaths) -> tuple[OnnxMetadata, bool]:
     for path in (paths.template, paths.search, paths.weights):
         if not path.is_file():
             raise WeightsError(f"{path} is missing; write it again with litetrack model export")
-    weights_sha256 = file_sha256(paths.weights)
     verified = [
-        is_verified(paths.manifest, paths.template, file_sha256(paths.template)),
-        is_verified(paths.manifest, paths.search, file_sha256(paths.search)),
-        is_verified(paths.manifest, paths.weights, weights_sha256),
+        is_verified(paths.manifest, path, file_sha256(path))
+        for path in (paths.template, paths.search)
     ]
     template, search = read_metadata(paths.template), read_metadata(paths.search)
     for path, found, role in (
@@ -214,11 +212,6 @@ def read_pair(paths: OnnxPaths) -> tuple[OnnxMetadata, bool]:
                 f"('{template.model_config.name}' and '{search.model_config.name}') or exports; "
                 "export again"
             )
-    if weights_sha256 != search.weights_sha256:
-        raise WeightsError(
-            f"{paths.weights} is damaged or belongs to another model than {paths.search.name}; "
-            "get or export all three files together"
-        )
     for path in (paths.template, paths.search):
         try:
             others = external_locations(path.read_bytes()) - {paths.weights.name}
@@ -230,6 +223,30 @@ def read_pair(paths: OnnxPaths) -> tuple[OnnxMetadata, bool]:
                 f"all of them must lie in {paths.weights.name}: export it again"
             )
     return search, all(verified)
+
+
+def check_weights(paths: OnnxPaths, metadata: OnnxMetadata, sha256: str) -> bool:
+    """Compare the hash of the file of weights with the graphs' word and with the manifest.
+
+    Args:
+        paths: of the model.
+        metadata: of its search graph.
+        sha256: of the file of weights as it is.
+
+    Returns:
+        Whether the manifest held its hash.
+
+    Raises:
+        DamagedFileError: it is not the one that the manifest was written for.
+        WeightsError: it is not the one that the graphs were written with.
+    """
+    verified = is_verified(paths.manifest, paths.weights, sha256)
+    if sha256 != metadata.weights_sha256:
+        raise WeightsError(
+            f"{paths.weights} is damaged or belongs to another model than {paths.search.name}; "
+            "get or export all three files together"
+        )
+    return verified
 
 
 def read_metadata(path: Path) -> OnnxMetadata:

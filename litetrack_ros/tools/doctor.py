@@ -148,7 +148,13 @@ def _check_nvidia() -> Iterator[Finding]:
 
 def check_model(model: str) -> Iterator[Finding]:
     """Whether the model's files are there and sound."""
-    from litetrack_ros.backends.onnx_files import OnnxPaths, find_onnx, is_graph, read_pair
+    from litetrack_ros.backends.onnx_files import (
+        OnnxPaths,
+        check_weights,
+        find_onnx,
+        is_graph,
+        read_pair,
+    )
     from litetrack_ros.backends.registry import find_model
     from litetrack_ros.manifest import file_sha256, is_verified
 
@@ -170,6 +176,7 @@ def check_model(model: str) -> Iterator[Finding]:
         return
     try:
         metadata, verified = read_pair(paths if is_graph(path) else find_onnx(path, "fp32"))
+        verified = check_weights(paths, metadata, file_sha256(paths.weights)) and verified
         text = f"up to {metadata.max_targets} targets in one call"
         if verified:
             yield Finding("ONNX form", OK, f"{text}, verified")
