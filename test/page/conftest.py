@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 from page_actors import PageProcess, SceneCamera, own_namespace, start_tracker
 
-pytest.importorskip("aiohttp")
-
 
 class Stage:
     """Everything there is around a page; each part can be ended and begun again."""
@@ -38,6 +36,7 @@ class Stage:
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Any]:
     """A camera before a node."""
+    pytest.importorskip("aiohttp")
     with contextlib.ExitStack() as stack:
         yield Stage(tmp_path, stack)
 
@@ -61,6 +60,7 @@ def open_browser(tmp_path: Path) -> Iterator[Callable[[], Any]]:
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Any]]:
     """Serves pages without a node, from this process."""
+    pytest.importorskip("aiohttp")
     from served_page import Served, StubTracker
 
     from litetrack_ros.page.feed import Feed

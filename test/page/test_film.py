@@ -11,12 +11,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import cv2
 import numpy as np
+import pytest
 
 from litetrack_ros.geometry import overlap
 from litetrack_ros.media.scene import DrawnScene
+
+aiohttp: Any = pytest.importorskip("aiohttp")
 
 
 def head_of(message: Any) -> dict[str, Any]:

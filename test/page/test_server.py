@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import psutil
 import pytest
 from served_page import Served, StubTracker
@@ -21,7 +20,9 @@ from served_page import Served, StubTracker
 from litetrack_ros.errors import PageError
 from litetrack_ros.page.access import MAX_CLIENTS, Access, Allowance, Role
 from litetrack_ros.page.feed import Feed
-from litetrack_ros.page.server import Address, announce, serving
+
+aiohttp: Any = pytest.importorskip("aiohttp")
+server: Any = pytest.importorskip("litetrack_ros.page.server")
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -175,7 +176,7 @@ def test_elsewhere_a_token_is_needed_and_becomes_a_cookie(serve: Callable[..., S
     served = serve(host="0.0.0.0", names=("127.0.0.1",))
     control = served.links.control.partition("#")[2]
     view = served.links.view.partition("#")[2]
-    printed = announce(served.links)
+    printed = server.announce(served.links)
     assert served.links.control in printed and served.links.view in printed and "▄" in printed
 
     async def work() -> None:
@@ -219,7 +220,7 @@ def test_a_taken_port_and_a_bad_certificate_are_one_sentence(
     port = int(served.origin.rpartition(":")[2])
     with (
         pytest.raises(PageError, match="choose another with --port"),
-        serving(Feed(""), StubTracker(), Address(port=port)),
+        server.serving(Feed(""), StubTracker(), server.Address(port=port)),
     ):
         pass
     wrong = tmp_path / "wrong.pem"
