@@ -49,8 +49,8 @@ class ReceivedFrame:
 
 
 _LATE_S = 0.25  # a box drawn max_s ago takes a moment to get here
-_FULL_SHARE = 0.8  # of the bytes; beyond it old frames are reduced, beyond all of them they go
-_SMALL_SHARE = 0.65  # of the bytes, for the reduced ones of all the time
+_FULL_SHARE = 0.65  # of the bytes; beyond it old frames are reduced, beyond all of them they go
+_SMALL_SHARE = 0.62  # of the bytes, for the reduced ones of all the time
 _UNTOUCHED = 2  # newest frames that are never reduced
 
 
@@ -169,7 +169,9 @@ class FrameSlot:
         self._slot: ReceivedFrame | None = None
         self._counts = dict.fromkeys(Fate, 0)
         self._accepting = True
-        self._work = threading.Condition()
+        lock = threading.RLock()
+        self._work = threading.Condition(lock)
+        self._room = threading.Condition(lock)
         self._nudged = False
 
     def put(self, frame: ReceivedFrame) -> bool:
@@ -188,6 +190,7 @@ class FrameSlot:
                 self._settle(self._slot, Fate.REPLACED)
             self._slot = frame
             self._work.notify()
+            self._room.notify()
             return jumped
 
     def count_unusable(self) -> None:
@@ -241,17 +244,14 @@ class FrameSlot:
         with self._work:
             return [held for held in self._ring.after(frame) if held is not self._slot]
 
-    def to_reduce(self) -> tuple[ReceivedFrame, float] | None:
-        """A frame to be made small and how many bytes it may have then; None while all is well.
-
-        While a frame waits to be worked on there is no time for it, unless the ring is full.
-        """
-        with self._work:
+    def wait_to_reduce(self, timeout_s: float) -> tuple[ReceivedFrame, float] | None:
+        """A frame to be made small and how many bytes it may have then; None after the time."""
+        with self._room:
             frame = self._ring.to_reduce()
-            is_full = self._ring.size_bytes > 0.5 * (1 + _FULL_SHARE) * self._ring.max_bytes
-            if frame is None or (self._slot is not None and not is_full):
-                return None
-            return frame, self._ring.small_bytes
+            if frame is None:
+                self._room.wait(timeout_s)
+                frame = self._ring.to_reduce()
+            return None if frame is None else (frame, self._ring.small_bytes)
 
     def replace(self, frame: ReceivedFrame, message: Any, size_bytes: int) -> None:
         """Put something smaller in the place of a frame's message."""

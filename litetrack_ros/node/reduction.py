@@ -6,6 +6,7 @@ pixels of the camera's images.
 
 import contextlib
 import math
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,10 @@ from typing import Any
 from litetrack_ros.errors import ImageError
 from litetrack_ros.images import ColorOrder, Image
 from litetrack_ros.node.conversion import ConvertedImage
+from litetrack_ros.node.frames import FrameSlot
 from litetrack_ros.opencv import cv2
+
+_WAIT_S = 0.1  # how late the end of the thread may be noticed
 
 _CODES = {
     "bgr": (cv2.COLOR_BGR2YUV_I420, cv2.COLOR_YUV2BGR_I420),
@@ -39,11 +43,52 @@ class ReducedImage:
     is_grey: bool
     data: Image
 
-    def restore(self) -> ConvertedImage:
-        """The image at its own size, with what is left of its detail."""
+    def restore(self, buffer: Image | None = None) -> ConvertedImage:
+        """The image at its own size, with what is left of its detail.
+
+        Args:
+            buffer: an earlier result that nobody needs any more, to be written over where it fits.
+        """
         small = self.data if self.is_grey else cv2.cvtColor(self.data, _CODES[self.color_order][1])
-        image = cv2.resize(small, self.size, interpolation=cv2.INTER_LINEAR)
+        shape = (self.size[1], self.size[0], *small.shape[2:])
+        fits = buffer is not None and buffer.shape == shape
+        image = cv2.resize(
+            small, self.size, dst=buffer if fits else None, interpolation=cv2.INTER_LINEAR
+        )
         return ConvertedImage(image, self.color_order)
+
+
+class RingKeeper:
+    """Makes old frames small in a thread of its own, which a slow model does not keep waiting.
+
+    Args:
+        slot: holds the frames.
+        convert: makes an array of a message; raises ImageError.
+    """
+
+    def __init__(self, slot: FrameSlot, convert: Callable[[Any], ConvertedImage]) -> None:
+        self._slot = slot
+        self._convert = convert
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ring", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            found = self._slot.wait_to_reduce(_WAIT_S)
+            if found is not None:
+                frame, max_bytes = found
+                small = make_small(frame.message, frame.size_bytes, self._convert, max_bytes)
+                self._slot.replace(frame, *small)
 
 
 def make_small(
@@ -64,7 +109,8 @@ def make_small(
         max_bytes: as for :func:`reduce_image`.
     """
     if hasattr(message, "encoding"):
-        with contextlib.suppress(ImageError):  # was reported when the frame was processed
+        # What is wrong with an image was reported when it was processed.
+        with contextlib.suppress(ImageError, MemoryError, cv2.error):
             reduced = reduce_image(convert(message), message.header, max_bytes)
             if reduced.data.nbytes < size_bytes:
                 return reduced, reduced.data.nbytes

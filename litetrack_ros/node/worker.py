@@ -14,11 +14,12 @@ from typing import Any
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import BoxError, ImageError, shown
+from litetrack_ros.images import Image
 from litetrack_ros.node.conversion import ConvertedImage
 from litetrack_ros.node.events import Event, EventKind, TargetStories
 from litetrack_ros.node.frames import Fate, FrameSlot, ReceivedFrame
 from litetrack_ros.node.init_boxes import catch_up, choose_frame
-from litetrack_ros.node.reduction import ReducedImage, make_small
+from litetrack_ros.node.reduction import ReducedImage, RingKeeper
 from litetrack_ros.node.requests import Box, Ending, InitRequest, Outcome, RequestDesk
 from litetrack_ros.node.results import Output, TargetStatus, Tracked, inside
 from litetrack_ros.node.sizes import Size, SizeChange
@@ -81,6 +82,8 @@ class TrackingWorker:
         self._output = output
         self._tracker = MultiTracker(backend, settings.tracker_config)
         self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
+        self._keeper = RingKeeper(slot, convert)
+        self._restored: Image | None = None
         self._stopping = threading.Event()
         # Guards sending and adopting against dropping targets: nothing old goes out after a reset.
         self._sending = threading.Lock()
@@ -92,12 +95,14 @@ class TrackingWorker:
         self.image_size: Size | None = None
 
     def start(self) -> None:
-        """Start the thread; once."""
+        """Start the threads; once."""
         self._thread.start()
+        self._keeper.start()
 
     def stop(self, timeout_s: float) -> bool:
         """End the thread; False if it is still in a model call after the time."""
         self._stopping.set()
+        self._keeper.stop()
         self._slot.nudge()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
@@ -140,7 +145,6 @@ class TrackingWorker:
                 frame = self._slot.take()
                 if frame is not None:
                     self._process(frame)
-                self._reduce_old_frames()
             # The end of this thread would be silence without a reason: whatever a backend raises
             # (CUDA out of memory, a driver that is gone) is reported, and the next frame is tried.
             except Exception as error:  # noqa: BLE001
@@ -251,14 +255,12 @@ class TrackingWorker:
 
     def _image_of(self, frame: ReceivedFrame) -> ConvertedImage:
         message = frame.message
-        return message.restore() if isinstance(message, ReducedImage) else self._convert(message)
-
-    def _reduce_old_frames(self) -> None:
-        """Make room in the ring, in the time in which no image waits."""
-        while not self._stopping.is_set() and (found := self._slot.to_reduce()) is not None:
-            frame, max_bytes = found
-            small = make_small(frame.message, frame.size_bytes, self._convert, max_bytes)
-            self._slot.replace(frame, *small)
+        if not isinstance(message, ReducedImage):
+            return self._convert(message)
+        # Only one such image is in use at a time; a new one each would scatter the memory.
+        image = message.restore(self._restored)
+        self._restored = image.image
+        return image
 
     def _take(self, request: InitRequest) -> bool:
         self._in_work = request
@@ -305,7 +307,9 @@ class TrackingWorker:
             tracker.update(*later)
             if passed.fate is Fate.REPLACED:
                 self._slot.settle(passed, Fate.CAUGHT_UP)
-            return bool(tracker.target_ids) and request.ending is None and not self._is_stopping
+            return (
+                bool(tracker.target_ids) and request.ending is None and not self._stopping.is_set()
+            )
 
         steps = catch_up(
             frame,
@@ -323,10 +327,6 @@ class TrackingWorker:
             status = TargetStatus(request.target_id, State.INITIALISING, result.score)
             others = [t for t in self.targets if t.target_id in self._stories.target_ids]
             self.targets = (*(t for t in others if t.target_id != status.target_id), status)
-
-    @property
-    def _is_stopping(self) -> bool:
-        return self._stopping.is_set()
 
     def _start(
         self, request: InitRequest, frame: ReceivedFrame, image: ConvertedImage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import threading
 import time
 from collections import Counter
@@ -237,6 +238,21 @@ def test_whatever_ends_a_request_answers_it_first(
     counts = {k: int(v) for k, v in vars(node.node._desk.counts).items()}
     assert counts["requested"] == 6 == counts["replaced"] + counts["dropped"]
     assert counts["open"] == 0
+
+
+def test_a_signal_answers_what_waits_before_the_node_ends(
+    start_node: Callable[..., Any], client: Any, operator: Callable[[], Operator]
+) -> None:
+    node = start_node(init_wait_ms=60_000.0, max_targets=5)
+    client.wait_for_node()
+    caller = operator()
+    futures = [caller.call(10**15, str(index)) for index in range(5)]
+    client.spin_for(0.5)
+    node.process.send_signal(signal.SIGINT)
+    client.spin_until(lambda: all(future.done() for future in futures), 5, "all answers")
+    assert {future.result().reason for future in futures} == {"the node ended"}
+    status, log, _ = node.wait(10)
+    assert status == 0, log
 
 
 def test_a_removed_target_gets_no_more_boxes(
