@@ -1,10 +1,12 @@
 """The tracker node: `ros2 launch litetrack_ros tracker.launch.py image:=/camera/image_raw`."""
 
+import shlex
+
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
-from launch_ros.substitutions import FindPackageShare
+from launch_ros.substitutions import FindPackagePrefix, FindPackageShare
 
 # Launch arguments that set a parameter of the same name where they are not empty.
 PARAMETERS = {
@@ -20,17 +22,32 @@ def start(context, *_):
     given = {name: LaunchConfiguration(name).perform(context) for name in PARAMETERS}
     use_sim_time = LaunchConfiguration("use_sim_time").perform(context)
     overrides = {name: value for name, value in given.items() if value}
+    autostart = LaunchConfiguration("autostart").perform(context)
+    if autostart:
+        overrides["autostart"] = autostart.lower() in ("true", "1")
     overrides["use_sim_time"] = use_sim_time.lower() in ("true", "1")
+    node = Node(
+        package="litetrack_ros",
+        executable="tracker_node",
+        name="litetrack",
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[LaunchConfiguration("params_file"), overrides],
+        remappings=[("image", LaunchConfiguration("image"))],
+        output="screen",
+    )
+    if LaunchConfiguration("page").perform(context).lower() not in ("true", "1"):
+        return [node]
+    namespace = LaunchConfiguration("namespace").perform(context).strip("/")
+    name = f"/{namespace}/litetrack" if namespace else "/litetrack"
+    command = PathJoinSubstitution(
+        [FindPackagePrefix("litetrack_ros"), "lib", "litetrack_ros", "litetrack"]
+    )
+    words = shlex.split(LaunchConfiguration("page_arguments").perform(context))
+    words += ["--use-sim-time"] if overrides["use_sim_time"] else []
     return [
-        Node(
-            package="litetrack_ros",
-            executable="tracker_node",
-            name="litetrack",
-            namespace=LaunchConfiguration("namespace"),
-            parameters=[LaunchConfiguration("params_file"), overrides],
-            remappings=[("image", LaunchConfiguration("image"))],
-            output="screen",
-        )
+        node,
+        # A process of its own: it may end without the node noticing.
+        ExecuteProcess(cmd=[command, "page", "--node", name, *words], output="screen"),
     ]
 
 
@@ -47,6 +64,18 @@ def generate_launch_description():
         DeclareLaunchArgument("namespace", default_value="", description="of the node"),
         DeclareLaunchArgument(
             "use_sim_time", default_value="false", description="take the time from /clock"
+        ),
+        DeclareLaunchArgument(
+            "autostart",
+            default_value="",
+            description="true: configure and activate at start; false: wait for transitions "
+            "(empty: as in the file)",
+        ),
+        DeclareLaunchArgument(
+            "page", default_value="false", description="serve the operator's page too"
+        ),
+        DeclareLaunchArgument(
+            "page_arguments", default_value="", description="of litetrack page, as '--host 0.0.0.0'"
         ),
     ]
     arguments += [

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from litetrack_ros.errors import LiteTrackError
     from litetrack_ros.media.sources import open_source
     from litetrack_ros.tracker.following import follow
+    from litetrack_ros.tracker.result import TrackResult
     from litetrack_ros.tracker.state import State
-    from litetrack_ros.tracker.tracker import MultiTracker, Tracker, TrackResult
+    from litetrack_ros.tracker.tracker import MultiTracker, Tracker
 
 __all__ = [
     "LiteTrackError",
@@ -53,7 +54,7 @@ _HOMES = {
     "ModelChoice": "config",
     "MultiTracker": "tracker.tracker",
     "State": "tracker.state",
-    "TrackResult": "tracker.tracker",
+    "TrackResult": "tracker.result",
     "Tracker": "tracker.tracker",
     "TrackerConfig": "config",
     "follow": "tracker.following",

@@ -107,19 +107,55 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class Logistic:
+    """A logistic regression: the probability is that of ``features @ weights + bias``."""
+
+    weights: tuple[float, ...]
+    bias: float
+
+
+CANDIDATE_FEATURES, HELD_FEATURES = 13, 4  # how many tracker/confidence.py computes
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How probabilities are read from a network's answer; fitted by ``litetrack model
+    calibrate``.
+
+    Attributes:
+        candidate: over the features of :func:`litetrack_ros.tracker.confidence.candidate_features`.
+        held: over those of :func:`litetrack_ros.tracker.confidence.held_features`.
+    """
+
+    candidate: Logistic
+    held: Logistic
+
+    def __post_init__(self) -> None:
+        for key, count in (("candidate", CANDIDATE_FEATURES), ("held", HELD_FEATURES)):
+            logistic = getattr(self, key)
+            numbers = (*logistic.weights, logistic.bias)
+            holds = len(logistic.weights) == count and all(map(math.isfinite, numbers))
+            _check(self, key, holds, f"{count} finite weights and a bias")
+
+
+@dataclass(frozen=True)
 class TrackerConfig:
     """How a tracker turns a model's answers into boxes and states; counts are frames.
 
+    The scores of the thresholds are probabilities where there is a calibration, else raw scores.
+
     Attributes:
-        lost_threshold: raw score below which a frame counts as a miss; 0 turns the state machine
-            off (the target is TRACKING for ever), as the authors' tracker does.
+        lost_threshold: score of the candidate below which a frame counts as a miss; 0 turns the
+            state machine off (the target is TRACKING for ever), as the authors' tracker does.
         lost_after_frames: misses in a row until the target is LOST.
-        found_threshold: raw score that a LOST target must reach to be TRACKING again.
+        found_threshold: score of the candidate that counts as a hit while the target is LOST.
+        found_after_frames: hits in a row until a LOST target is TRACKING again.
         search_growth: the search factor is multiplied by this in every LOST frame ...
         max_search_scale: ... up to this multiple of the model's own.
         idle_after_frames: LOST frames until the target is given up (IDLE); 0 is never.
         size_smoothing: weight of the newly predicted width and height, (0, 1]; 1 is no smoothing.
         clip_margin_px: the box stays this far inside the image and at least this large.
+        calibration: makes probabilities of the network's answers; None where it was not fitted.
 
     Example:
         >>> import dataclasses
@@ -133,16 +169,19 @@ class TrackerConfig:
     lost_threshold: float = 0.0
     lost_after_frames: int = 5
     found_threshold: float = 0.0
+    found_after_frames: int = 1
     search_growth: float = 1.05
     max_search_scale: float = 2.0
     idle_after_frames: int = 0
     size_smoothing: float = 1.0
     clip_margin_px: int = 10
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         for key in ("lost_threshold", "found_threshold"):
             _check(self, key, 0 <= getattr(self, key) <= 1, "from 0 to 1")
-        _check(self, "lost_after_frames", self.lost_after_frames >= 1, "at least 1")
+        for key in ("lost_after_frames", "found_after_frames"):
+            _check(self, key, getattr(self, key) >= 1, "at least 1")
         for key in ("search_growth", "max_search_scale"):
             _check(self, key, getattr(self, key) >= 1, "at least 1")
         _check(self, "idle_after_frames", self.idle_after_frames >= 0, "at least 0")

@@ -14,6 +14,7 @@ _PIP = "pip install 'litetrack_ros[{}]'"
 # Import name -> how to get it. Several extras hold the same package in different flavours; a
 # second flavour overwrites the first one's files, so only one may be installed.
 WAYS_OUT: dict[str, str] = {
+    "aiohttp": _PIP.format("page"),
     "bokeh": _PIP.format("report"),
     "cv2": (
         f"install one flavour of OpenCV: {_PIP.format('opencv')} (with windows), "
@@ -37,6 +38,7 @@ WAYS_OUT: dict[str, str] = {
     ),
     "rosbags": _PIP.format("bag"),
     "safetensors": _PIP.format("torch"),
+    "segno": _PIP.format("page"),
     "torch": f"{_PIP.format('torch')}, or your platform's own build of torch",
     "tqdm": _PIP.format("eval"),
     "trax": "pip install vot-trax",

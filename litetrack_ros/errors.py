@@ -5,6 +5,19 @@ exit with status 2; library users catch :class:`LiteTrackError` or one of its su
 """
 
 
+def shown(text: str, most: int = 64) -> str:
+    """Text of others as it may stand in a message: on one line, in printable characters, bounded.
+
+    Args:
+        text: from a file or the network.
+        most: characters to show; what is left out is counted.
+    """
+    printable = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most]
+    )
+    return printable if len(text) <= most else f"{printable}... ({len(text)} characters)"
+
+
 class LiteTrackError(Exception):
     """Base of every documented error of this package.
 
@@ -19,7 +32,7 @@ class LiteTrackError(Exception):
 
 
 class BoxError(LiteTrackError, ValueError):
-    """A box that cannot start a track: not finite, empty, or outside the image."""
+    """A box or a point that cannot start a track: not finite, empty, or outside the image."""
 
 
 class ImageError(LiteTrackError, ValueError):
@@ -38,6 +51,10 @@ class TrainingError(LiteTrackError, RuntimeError):
     """A training that cannot go on: its loss is not finite."""
 
 
+class DamagedFileError(WeightsError):
+    """A model's file whose bytes are not those its manifest was written for."""
+
+
 class BackendError(LiteTrackError, RuntimeError):
     """An inference backend or device that is unknown, missing or not usable."""
 
@@ -52,6 +69,10 @@ class BagError(LiteTrackError, OSError):
 
 class ReplayError(LiteTrackError, RuntimeError):
     """A replay that could not be carried through: the node did not start, died or fell silent."""
+
+
+class PageError(LiteTrackError, RuntimeError):
+    """The operator's page cannot be served: its port is taken, or a certificate is no good."""
 
 
 class DatasetError(LiteTrackError, ValueError):

@@ -1,11 +1,18 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and temporary ones that do not outlast their process."""
 
 import contextlib
+import os
+import re
 import secrets
+import shutil
+import socket
+import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from litetrack_ros.errors import MediaError
+from litetrack_ros.processes import is_alive, start_ticks
 
 
 @contextlib.contextmanager
@@ -13,7 +20,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Write a file under a temporary name in the same folder; rename it when the block succeeds.
 
     The temporary name keeps the suffix, since writers of videos go by it. An exception inside the
-    block, Ctrl-C included, leaves what was at ``path`` before.
+    block, Ctrl-C included, leaves what was at ``path`` before. What a killed process left of the
+    same target is removed.
 
     Args:
         path: the file to make or replace.
@@ -26,12 +34,12 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     if path.is_dir():
         raise MediaError(f"cannot write {path}: it is a folder; give a file's name")
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = hidden_beside(path)
     try:
-        temporary.touch(exist_ok=False)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    try:
+        try:
+            temporary.touch(exist_ok=False)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
         yield temporary
         try:
             temporary.replace(path)
@@ -39,6 +47,35 @@ def replacing(path: Path) -> Iterator[Path]:
             raise _cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def hidden_beside(path: Path) -> Path:
+    """A hidden name in a target's folder, for what is in the making; it tells whose it is.
+
+    What dead processes left under such names of the same target is removed.
+    """
+    _remove_left(path.parent, f".{path.stem}.", path.suffix)
+    return path.with_name(f".{path.stem}.{_owner()}{path.suffix}")
+
+
+@contextlib.contextmanager
+def scratch_folder(purpose: str) -> Iterator[Path]:
+    """A folder for the time of a block, in the system's folder for temporary files.
+
+    What dead processes left of the same purpose is removed.
+
+    Args:
+        purpose: a word, part of its name.
+    """
+    parent = Path(tempfile.gettempdir())
+    start = f"litetrack_{purpose}."
+    _remove_left(parent, start, "")
+    folder = parent / f"{start}{_owner()}"
+    try:
+        folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -64,6 +101,36 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MediaError(f"cannot make the folder {path}: {error.strerror or error}") from error
+
+
+def _owner() -> str:
+    """Names this process on this machine, and one of its temporary names."""
+    return f"{os.getpid()}-{start_ticks(os.getpid())}-{_host()}-{secrets.token_hex(4)}"
+
+
+def _host() -> str:
+    # Folders may be shared, with other machines and with containers of other host names: whether a
+    # process of theirs lives can't be seen from here.
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+
+
+def _remove_left(folder: Path, start: str, suffix: str) -> None:
+    owner = rf"(\d+)-(\d+)-{_host()}-[0-9a-f]{{8}}"
+    pattern = re.compile(re.escape(start) + owner + re.escape(suffix))
+    try:
+        names = os.listdir(folder)  # noqa: PTH208  # paths of a full folder take ten times as long
+    except OSError:
+        return
+    for name in names:
+        found = pattern.fullmatch(name) if name.startswith(start) else None
+        if found is None or is_alive(int(found[1]), int(found[2])):
+            continue
+        left = folder / name
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                left.unlink()
 
 
 def _cannot_write(path: Path, error: OSError) -> MediaError:

@@ -5,13 +5,13 @@ Conversion is done on the crop where it can be: a crop holds fewer pixels than a
 the same reason image files can be decoded at a reduced scale, and be measured without decoding.
 """
 
-import struct
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.errors import DatasetError, ImageError
+from litetrack_ros.image_headers import read_header
 from litetrack_ros.opencv import cv2
 
 ColorOrder = Literal["bgr", "rgb"]
@@ -38,10 +38,6 @@ _DECODING = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG = b"\xff\xd8"
-_NO_LENGTH = {0x01, *range(0xD0, 0xD9)}
-_FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 def check_image(image: Image) -> Image:
@@ -111,35 +107,13 @@ def reduction_for(shrink: float) -> int:
 
 
 def image_size(encoded: bytes) -> tuple[int, int]:
-    """Width and height in px, from the header of a JPEG or PNG; other formats are decoded.
+    """Width and height in px, from the header of a JPEG, PNG or WebP; other formats are decoded.
 
     Raises:
         DatasetError: not an image.
     """
-    if encoded[:8] == _PNG and len(encoded) >= 24:
-        width, height = struct.unpack(">II", encoded[16:24])
-        return width, height
-    if encoded[:2] == _JPEG:
-        found = _jpeg_size(encoded)
-        if found is not None:
-            return found
+    header = read_header(encoded)
+    if header is not None and header.format in ("jpeg", "png", "webp"):
+        return header.width, header.height
     image = decode_bgr(encoded)
     return image.shape[1], image.shape[0]
-
-
-def _jpeg_size(encoded: bytes) -> tuple[int, int] | None:
-    position = 2
-    while position + 9 < len(encoded):
-        if encoded[position] != 0xFF:
-            return None
-        marker = encoded[position + 1]
-        if marker == 0xFF:  # fill byte
-            position += 1
-        elif marker in _NO_LENGTH:
-            position += 2
-        elif marker in _FRAME_HEADERS:
-            height, width = struct.unpack(">HH", encoded[position + 5 : position + 9])
-            return width, height
-        else:
-            position += 2 + struct.unpack(">H", encoded[position + 2 : position + 4])[0]
-    return None

@@ -25,7 +25,7 @@ RECORD = VENV / "installed.json"
 TORCH = "torch==2.13.0"
 # 77 reads the licence in pyproject.toml, from 80 on `colcon build --symlink-install` may fail.
 BUILD_TOOLS = ("pip>=23.1", "setuptools>=77,<80", "wheel")
-EXTRAS = ("torch", "export", "train", "eval", "bag", "report", "dev")
+EXTRAS = ("torch", "export", "train", "eval", "bag", "page", "report", "dev")
 
 
 class Record:
@@ -174,7 +174,8 @@ def build_messages(record: Record, ros: str) -> None:
     """Builds the messages with colcon into .venv/ros."""
     if ros == "none":
         return
-    files = [*sorted((ROOT / "msg").glob("*.msg")), ROOT / "CMakeLists.txt", ROOT / "package.xml"]
+    interfaces = sorted([*(ROOT / "msg").glob("*.msg"), *(ROOT / "srv").glob("*.srv")])
+    files = [*interfaces, ROOT / "CMakeLists.txt", ROOT / "package.xml"]
     state = fingerprint(record.done["ros packages"], *(str(path) for path in files), *files)
     if record.done.get("messages") == state and (VENV / "ros" / "lib").is_dir():
         return
@@ -203,7 +204,7 @@ def remove_own_modules(folder: Path) -> None:
     # The build installs our modules beside the messages, as a robot needs them. Here they are the
     # checkout's: one that is renamed or removed there would still be found through extend_path.
     for path in folder.iterdir():
-        if path.name in ("msg", "__init__.py") or path.suffix in (".c", ".so"):
+        if path.name in ("msg", "srv", "__init__.py") or path.suffix in (".c", ".so"):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

@@ -2,12 +2,16 @@
 
 import os
 import stat
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from litetrack_ros.errors import MediaError
-from litetrack_ros.files import make_folder, replacing, write_text
+from litetrack_ros.files import hidden_beside, make_folder, replacing, scratch_folder, write_text
+from litetrack_ros.processes import is_alive, start_ticks
 
 
 def test_the_file_appears_at_the_end(tmp_path: Path):
@@ -48,3 +52,56 @@ def test_impossible_places_are_named(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(MediaError, match="cannot make the folder"):
         make_folder(tmp_path / "file" / "sub")
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from litetrack_ros.files import hidden_beside, replacing, scratch_folder
+hidden_beside(Path("bag")).mkdir()
+with replacing(Path("a.txt")) as one, replacing(Path("b.txt")) as two, scratch_folder("kill"):
+    one.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, check=False)
+    assert len(list(tmp_path.iterdir())) == 5
+    assert path.read_text() == "old"
+    write_text(path, "new")  # of the same target: not b's, nor the bag's
+    assert len(list(tmp_path.iterdir())) == 4
+    write_text(tmp_path / "b.txt", "new")
+    hidden_beside(tmp_path / "bag")
+    with scratch_folder("kill"):
+        pass
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "b.txt"]
+
+
+def test_what_a_living_process_is_writing_stays(tmp_path: Path):
+    with replacing(tmp_path / "a.txt") as mine:
+        write_text(tmp_path / "a.txt", "other")
+        assert mine.exists()
+        names = mine.name.split("-")
+        # The same id at another time, or on another machine, of which nothing is known here.
+        earlier = tmp_path / "-".join([names[0], "1", *names[2:]])
+        elsewhere = tmp_path / "-".join([*names[:2], "00000000", names[3]])
+        for path in (earlier, elsewhere):
+            path.touch()
+        write_text(tmp_path / "a.txt", "other")
+        assert mine.exists() and elsewhere.exists() and not earlier.exists()
+
+
+def test_a_process_is_known_by_its_id_and_its_start():
+    ticks = start_ticks(os.getpid())
+    assert is_alive(os.getpid(), ticks)
+    assert not is_alive(os.getpid(), ticks + 1)
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        ticks = start_ticks(process.pid)
+    assert not is_alive(process.pid, ticks)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from litetrack_ros.errors import ImageError
-from litetrack_ros.images import check_image, to_bgr8, to_rgb8
+from litetrack_ros.errors import DatasetError, ImageError
+from litetrack_ros.images import check_image, decode_bgr, image_size, to_bgr8, to_rgb8
 
 BLUE, GREEN, RED, ALPHA = 10, 20, 30, 40
 
@@ -52,3 +53,35 @@ def test_rgb_passes_without_a_copy() -> None:
 def test_not_an_image(image, complaint: str) -> None:
     with pytest.raises(ImageError, match=complaint):
         check_image(image)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 18), (700, 300)])
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        (".jpg", []),
+        (".png", []),
+        (".bmp", []),
+        (".webp", [cv2.IMWRITE_WEBP_QUALITY, 80]),
+        (".webp", [cv2.IMWRITE_WEBP_QUALITY, 101]),
+    ],
+    ids=["jpeg", "png", "bmp", "webp", "webp, lossless"],
+)
+def test_sizes_are_read_from_headers(
+    size: tuple[int, int], channels: int, suffix: str, options: list[int]
+) -> None:
+    width, height = size
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 255, (height, width, channels), dtype=np.uint8)
+    encoded = cv2.imencode(suffix, picture, options)[1].tobytes()
+    assert image_size(encoded) == size
+    assert decode_bgr(encoded).shape == (height, width, 3)
+    if suffix == ".webp":
+        assert image_size(encoded[:30]) == size
+
+
+def test_a_cut_header_is_not_an_image() -> None:
+    encoded = cv2.imencode(".webp", np.zeros((9, 9, 3), np.uint8))[1].tobytes()
+    with pytest.raises(DatasetError, match="not an image"):
+        image_size(encoded[:20])

@@ -132,7 +132,7 @@ def test_a_record_survives_and_tells_changes(make_module, tmp_path: Path):
 
 def test_of_the_built_package_only_what_was_generated_stays(make_module, tmp_path: Path):
     folder = tmp_path / "litetrack_ros"
-    generated = ("__init__.py", "msg/__init__.py", "_s.ep.c", "s__rosidl.so")
+    generated = ("__init__.py", "msg/__init__.py", "srv/__init__.py", "_s.ep.c", "s__rosidl.so")
     for name in (
         *generated,
         "errors.py",
@@ -206,15 +206,20 @@ def test_one_version_everywhere(root: Path):
     )
 
 
+def _interfaces(root: Path) -> list[Path]:
+    return [*(root / "msg").glob("*.msg"), *(root / "srv").glob("*.srv")]
+
+
 def test_cmake_builds_every_message(root: Path):
     text = (root / "CMakeLists.txt").read_text()
-    listed = set(re.findall(r'"(msg/\w+\.msg)"', text))
-    assert listed == {f"msg/{path.name}" for path in (root / "msg").glob("*.msg")}
+    listed = set(re.findall(r'"((?:msg|srv)/\w+\.(?:msg|srv))"', text))
+    assert listed == {str(path.relative_to(root)) for path in _interfaces(root)}
 
 
 def test_every_field_of_a_message_is_explained(root: Path):
-    for path in (root / "msg").glob("*.msg"):
-        fields = [line for line in path.read_text().splitlines() if line and line[0] != "#"]
+    for path in _interfaces(root):
+        lines = path.read_text().splitlines()
+        fields = [line for line in lines if line and line[0] != "#" and line != "---"]
         assert fields
         bare = [line for line in fields if not re.search(r"\S\s+# \S", line)]
         assert bare == [], path.name

@@ -33,9 +33,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "export": EVALUATING | {"export"},
     "speed": EVALUATING | {"export", "speed"},
     "training": EVALUATING | {"pairs", "training"},
-    "node": TRACKING | {"media", "node", "msg"},
+    "node": TRACKING | {"media", "node", "msg", "srv"},
+    "page": TRACKING | {"media", "node", "msg", "srv", "page"},
     "replay": EVALUATING | {"node", "msg", "replay"},
-    "tools": EVALUATING | {"pairs", "export", "speed", "training", "replay", "node", "tools"},
+    "tools": EVALUATING
+    | {"pairs", "export", "speed", "training", "replay", "node", "page", "tools"},
 }
 
 # Everything that comes with ROS 2.
@@ -64,7 +66,8 @@ ROS = frozenset(
         "vision_msgs",
     }
 )
-KNOW_ROS = frozenset({"node", "replay"})
+KNOW_ROS = frozenset({"node", "page", "replay"})
+BRIDGE = "litetrack_ros.page.bridge"
 NEVER = frozenset({"torchvision"})  # its builds follow torch's too closely for a robot
 
 
@@ -90,7 +93,7 @@ def part_of(name: str) -> str:
         return "front door"
     words = name.split(".")
     path = SOURCE.joinpath(*words[1:2])
-    return words[1] if len(words) > 1 and (path.is_dir() or words[1] == "msg") else ""
+    return words[1] if len(words) > 1 and (path.is_dir() or words[1] in ("msg", "srv")) else ""
 
 
 def modules() -> dict[str, Path]:
@@ -197,13 +200,20 @@ def test_tools_import_what_knows_ros_late():
     assert {part_of(name) for name in needing} == KNOW_ROS
 
 
-def test_only_the_node_and_the_replay_know_ros():
+def test_only_the_node_the_replay_and_the_page_know_ros():
     wrong = [
         entry.place
         for entry in FOREIGN
         if entry.name.split(".")[0] in ROS and part_of(entry.module) not in KNOW_ROS
     ]
     assert wrong == []
+
+
+def test_of_the_page_only_the_bridge_knows_ros():
+    """The same page is served for a video that is tracked without ROS."""
+    assert {name for name in needs_ros() if part_of(name) == "page"} == {BRIDGE}
+    pytest.importorskip("aiohttp")
+    import_without(ROS | NEVER, [n for n in modules() if part_of(n) == "page" and n != BRIDGE])
 
 
 def test_nothing_imports_what_is_never_imported():

@@ -1,5 +1,6 @@
 """What a tracker needs of whatever runs the network."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -22,6 +23,7 @@ class BackendInfo:
         precision: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
         model_name: the variant.
         model_sha256: hash of the weights file, hexadecimal.
+        is_verified: whether a manifest beside the model held the hashes of all files in use.
     """
 
     backend: str
@@ -30,12 +32,14 @@ class BackendInfo:
     precision: str
     model_name: str
     model_sha256: str
+    is_verified: bool = False
 
 
 class TemplateFeatures(NamedTuple):
     """Cached keys and values in a backend's own array type; the first axis is the target.
 
-    Only the backend that made them may read them.
+    Only the backend that made them knows what they mean; the largest and the smallest number in an
+    array are asked for by anybody (``max`` and ``min``), to see whether all are finite.
     """
 
     keys: Any
@@ -49,11 +53,21 @@ class Predictions(NamedTuple):
         boxes_cxcywh_norm: ``(N, 4)`` float32, in units of the search crop's side.
         scores: ``(N,)`` float32, raw score at the chosen cell, in (0, 1).
         responses: ``(N,)`` float32, window times score at that cell, its peak.
+        score_maps: ``(N, G, G)`` float32, raw score of every cell, row by row.
     """
 
     boxes_cxcywh_norm: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
     responses: npt.NDArray[np.float32]
+    score_maps: npt.NDArray[np.float32]
+
+    @staticmethod
+    def of(result: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]) -> "Predictions":
+        """From six numbers a target ``(N, 6)`` and the scores of its cells ``(N, G * G)``."""
+        grid = math.isqrt(scores.shape[1])
+        return Predictions(
+            result[:, :4], result[:, 4], result[:, 5], scores.reshape(-1, grid, grid)
+        )
 
 
 class Backend(Protocol):

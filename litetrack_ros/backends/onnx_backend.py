@@ -41,6 +41,8 @@ ort = require("onnxruntime")
 
 _log = logging.getLogger(__name__)
 
+Answer = list[npt.NDArray[np.float32]]  # a call's results (targets, 6) and scores (targets, cells)
+
 
 class OnnxBackend:
     """An exported model's two graphs in onnxruntime; ready to track when built.
@@ -67,7 +69,7 @@ class OnnxBackend:
         threads: int = 0,
         allow_fallback: bool = False,
     ) -> None:
-        metadata = read_pair(paths)
+        metadata, is_verified = read_pair(paths)
         self.model_config = metadata.model_config
         self.tracker_config = metadata.tracker_config
         self.max_targets = metadata.max_targets
@@ -97,6 +99,7 @@ class OnnxBackend:
             precision=metadata.precision,
             model_name=metadata.model_config.name,
             model_sha256=metadata.source_sha256,
+            is_verified=is_verified,
         )
         self._warm_up()
 
@@ -125,17 +128,8 @@ class OnnxBackend:
 
     def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
         """See :class:`litetrack_ros.backends.base.Backend`."""
-        out = self._runner.run(crops, templates)
-        return Predictions(out[:, :4], out[:, 4], out[:, 5])
-
-    def score_maps(self, crops: Uint8Image, templates: TemplateFeatures) -> npt.NDArray[np.float32]:
-        """The raw score of every cell, ``(N, G, G)``, for inspection and checks."""
-        grid = self.model_config.search_grid
-        parts = [
-            self._search.run([SCORES], _search_feed(crops, templates, rows))[0]
-            for rows in _chunks(len(crops), self.max_targets)
-        ]
-        return np.asarray(np.concatenate(parts)).reshape(-1, grid, grid)
+        parts = self._runner.run(crops, templates)
+        return Predictions.of(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def _warm_up(self) -> None:
         model = self.model_config
@@ -196,17 +190,15 @@ class _HostSearch:
         self._single: Any = None  # a session of one thread, opened for the second target
         self._pool: ThreadPoolExecutor | None = None
 
-    def run(self, crops: Uint8Image, templates: TemplateFeatures) -> npt.NDArray[np.float32]:
-        """Results ``(targets, 6)``."""
+    def run(self, crops: Uint8Image, templates: TemplateFeatures) -> list[Answer]:
+        """The answer for each target."""
         feeds = [_search_feed(crops, templates, rows) for rows in _chunks(len(crops), 1)]
         if len(feeds) == 1 or self._workers == 1:
-            rows = [self._session.run([RESULT], feed)[0] for feed in feeds]
-        else:
-            if self._pool is None:
-                self._single = self._open_single()
-                self._pool = ThreadPoolExecutor(self._workers, "litetrack_search")
-            rows = list(self._pool.map(lambda feed: self._single.run([RESULT], feed)[0], feeds))
-        return np.asarray(np.concatenate(rows))
+            return [self._session.run(_OUTPUTS, feed) for feed in feeds]
+        if self._pool is None:
+            self._single = self._open_single()
+            self._pool = ThreadPoolExecutor(self._workers, "litetrack_search")
+        return list(self._pool.map(lambda feed: self._single.run(_OUTPUTS, feed), feeds))
 
 
 class _DeviceSearch:
@@ -216,8 +208,8 @@ class _DeviceSearch:
         self._session, self._device_id, self._max_targets = session, device_id, max_targets
         self._bound: dict[int, _Binding] = {}  # by number of targets
 
-    def run(self, crops: Uint8Image, templates: TemplateFeatures) -> npt.NDArray[np.float32]:
-        """Results ``(targets, 6)``."""
+    def run(self, crops: Uint8Image, templates: TemplateFeatures) -> list[Answer]:
+        """The answers for the targets, a call's together."""
         parts = []
         for rows in _chunks(len(crops), self._max_targets):
             targets = rows.stop - rows.start
@@ -225,11 +217,11 @@ class _DeviceSearch:
                 device = ("cuda", self._device_id)
                 self._bound[targets] = _Binding(self._session, targets, device)
             parts.append(self._bound[targets].run(crops, templates, rows))
-        return np.concatenate(parts)
+        return parts
 
 
 class _Binding:
-    """Inputs and output at fixed places on the device, for one number of targets."""
+    """Inputs and outputs at fixed places on the device, for one number of targets."""
 
     def __init__(self, session: Any, targets: int, device: tuple[str, int]) -> None:
         self._session = session
@@ -242,13 +234,15 @@ class _Binding:
             value = ort.OrtValue.ortvalue_from_numpy(blank, *device)
             self._values[node.name] = value
             self._binding.bind_ortvalue_input(node.name, value)
-        result = np.zeros((targets, 6), dtype=np.float32)
-        self._result = ort.OrtValue.ortvalue_from_numpy(result, *device)
-        self._binding.bind_ortvalue_output(RESULT, self._result)
+        self._results = []
+        for node in session.get_outputs():
+            shape = [targets if isinstance(d, str) else d for d in node.shape]
+            blank = np.zeros(shape, dtype=_NUMPY_TYPES[node.type])
+            value = ort.OrtValue.ortvalue_from_numpy(blank, *device)
+            self._results.append(value)
+            self._binding.bind_ortvalue_output(node.name, value)
 
-    def run(
-        self, crops: Uint8Image, templates: TemplateFeatures, rows: slice
-    ) -> npt.NDArray[np.float32]:
+    def run(self, crops: Uint8Image, templates: TemplateFeatures, rows: slice) -> Answer:
         """Copy the crops in, the templates too if they are other ones than last time, and run."""
         feed = _search_feed(crops, templates, rows)
         # The array itself is remembered, not its id, which another array may take over.
@@ -260,9 +254,10 @@ class _Binding:
             self._source = source
         self._values[CROPS].update_inplace(feed[CROPS])
         self._session.run_with_iobinding(self._binding)
-        return np.asarray(self._result.numpy())
+        return [value.numpy() for value in self._results]
 
 
+_OUTPUTS = [RESULT, SCORES]  # in the order of the graph's
 _NUMPY_TYPES = {
     "tensor(uint8)": np.uint8,
     "tensor(float)": np.float32,

@@ -7,13 +7,13 @@ backend share this module, so that it needs neither torch nor the onnx package.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from litetrack_ros.backends.onnx_protobuf import external_locations, metadata_props
 from litetrack_ros.config import ModelConfig, TrackerConfig, from_json
 from litetrack_ros.errors import BackendError, ConfigError, WeightsError
+from litetrack_ros.manifest import SUFFIX, file_sha256, is_verified
 
 FORMAT = "litetrack-onnx-1"
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -35,6 +35,7 @@ class OnnxPaths:
     template: Path
     search: Path
     weights: Path
+    manifest: Path
 
     @staticmethod
     def of(folder: Path, name: str, precision: str) -> OnnxPaths:
@@ -44,6 +45,7 @@ class OnnxPaths:
             folder / f"{base}{_SUFFIXES['template']}",
             folder / f"{base}{_SUFFIXES['search']}",
             folder / f"{base}.weights.bin",
+            folder / f"{name}{SUFFIX}",
         )
 
     @staticmethod
@@ -160,26 +162,43 @@ def find_onnx(path: Path, precision: str) -> OnnxPaths:
             f"{path} has no ONNX form in {precision} beside it ({paths.search.name}); run: "
             f"litetrack model export {path} --precision {precision}"
         )
-    if not is_graph(path) and read_metadata(paths.search).source_sha256 != file_sha256(path):
+    if is_graph(path):
+        return paths
+    sha256 = file_sha256(path)
+    verified = is_verified(paths.manifest, path, sha256)
+    is_verified(paths.manifest, paths.search, file_sha256(paths.search))
+    if read_metadata(paths.search).source_sha256 != sha256:
+        # Without its hash, these weights may be the ones at fault: an export would spread it.
+        advice = (
+            f"run: litetrack model export {path} --precision {precision}"
+            if verified
+            else f"nothing says that {path.name} is sound: get all of the model's files again"
+        )
         raise WeightsError(
-            f"{paths.search} was exported from other weights than {path.name}; run: "
-            f"litetrack model export {path} --precision {precision}"
+            f"{paths.search} is stale, exported from other weights than {path.name}; {advice}"
         )
     return paths
 
 
-def read_pair(paths: OnnxPaths) -> OnnxMetadata:
+def read_pair(paths: OnnxPaths) -> tuple[OnnxMetadata, bool]:
     """Read and compare what both graphs say, and check their weights, before anything is run.
 
     Returns:
-        The search graph's metadata.
+        The search graph's metadata, and whether the manifest held the hashes of all three files.
 
     Raises:
+        DamagedFileError: a file is not the one that the manifest was written for.
         WeightsError: a file is missing, damaged or foreign, or they do not belong together.
     """
     for path in (paths.template, paths.search, paths.weights):
         if not path.is_file():
             raise WeightsError(f"{path} is missing; write it again with litetrack model export")
+    weights_sha256 = file_sha256(paths.weights)
+    verified = [
+        is_verified(paths.manifest, paths.template, file_sha256(paths.template)),
+        is_verified(paths.manifest, paths.search, file_sha256(paths.search)),
+        is_verified(paths.manifest, paths.weights, weights_sha256),
+    ]
     template, search = read_metadata(paths.template), read_metadata(paths.search)
     for path, found, role in (
         (paths.template, template, "template"),
@@ -195,12 +214,22 @@ def read_pair(paths: OnnxPaths) -> OnnxMetadata:
                 f"('{template.model_config.name}' and '{search.model_config.name}') or exports; "
                 "export again"
             )
-    if file_sha256(paths.weights) != search.weights_sha256:
+    if weights_sha256 != search.weights_sha256:
         raise WeightsError(
             f"{paths.weights} is damaged or belongs to another model than {paths.search.name}; "
             "get or export all three files together"
         )
-    return search
+    for path in (paths.template, paths.search):
+        try:
+            others = external_locations(path.read_bytes()) - {paths.weights.name}
+        except IndexError as error:
+            raise WeightsError(f"{path} is damaged ({error}); export it again") from error
+        if others:
+            raise WeightsError(
+                f"{path} takes weights from {ascii(min(others))[:80]}, which nobody has hashed; "
+                f"all of them must lie in {paths.weights.name}: export it again"
+            )
+    return search, all(verified)
 
 
 def read_metadata(path: Path) -> OnnxMetadata:
@@ -211,7 +240,7 @@ def read_metadata(path: Path) -> OnnxMetadata:
     """
     try:
         content = path.read_bytes()
-        metadata = dict(_metadata_props(content))
+        metadata = dict(metadata_props(content))
     except OSError as error:
         raise WeightsError(f"cannot read the ONNX file {path}: {error.strerror}") from error
     except (IndexError, UnicodeDecodeError) as error:
@@ -235,60 +264,3 @@ def read_metadata(path: Path) -> OnnxMetadata:
         )
     except (KeyError, ValueError, ConfigError) as error:
         raise WeightsError(f"{path} has unusable metadata ({error}); export it again") from error
-
-
-def file_sha256(path: Path) -> str:
-    """Hash of a file's content, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _metadata_props(model: bytes) -> Iterator[tuple[str, str]]:
-    """The key and value pairs of a serialised ``onnx.ModelProto``.
-
-    A protobuf message is a sequence of tagged fields, most of them with their length in front: the
-    whole file is walked, and one that ends early raises IndexError.
-    """
-    for number, value in _fields(model):
-        if number == 14 and isinstance(value, bytes):  # ModelProto.metadata_props
-            entry = dict(_fields(value))
-            key, text = entry.get(1), entry.get(2)  # StringStringEntryProto.key, .value
-            if isinstance(key, bytes) and isinstance(text, bytes):
-                yield key.decode(), text.decode()
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
-    position = 0
-    while position < len(message):
-        tag, position = _varint(message, position)
-        kind = tag & 7
-        if kind == 0:
-            value, position = _varint(message, position)
-            yield tag >> 3, value
-            continue
-        if kind == 2:
-            length, position = _varint(message, position)
-        elif kind in (1, 5):
-            length = 8 if kind == 1 else 4
-        else:
-            raise IndexError(f"field of unknown kind {kind}")
-        if position + length > len(message):
-            raise IndexError("field reaches beyond the end")
-        yield tag >> 3, message[position : position + length]
-        position += length
-
-
-def _varint(message: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[position]
-        value |= (byte & 127) << shift
-        position += 1
-        if byte < 128:
-            return value, position
-        shift += 7
-        if shift > 63:
-            raise IndexError("number too long")

@@ -8,7 +8,12 @@ from litetrack_ros.backends.onnx_files import PRECISIONS, OnnxPaths, find_onnx, 
 from litetrack_ros.backends.providers import plan_providers
 from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice
 from litetrack_ros.dependencies import require
-from litetrack_ros.errors import BackendError, MissingDependencyError, WeightsError
+from litetrack_ros.errors import (
+    BackendError,
+    DamagedFileError,
+    MissingDependencyError,
+    WeightsError,
+)
 from litetrack_ros.resources import model_names, model_path
 
 _log = logging.getLogger(__name__)
@@ -60,7 +65,9 @@ def find_model(model: str) -> Path:
     path = Path(model)
     if path.is_file():
         return path
-    shipped = {Path(name): model_name(Path(name)) for name in model_names()}
+    files = [Path(name) for name in model_names()]
+    trackers = [file for file in files if file.suffix != ".onnx" or is_graph(file)]
+    shipped = {file: model_name(file) for file in trackers}
     weights_first = sorted(shipped, key=is_graph)
     for name in weights_first:
         if model in (str(name), shipped[name]):
@@ -80,6 +87,8 @@ def _choose_backend(path: Path, device: str, precision: str) -> str:
     try:
         find_onnx(path, precision)
         plan_providers(device, require("onnxruntime").get_available_providers(), False)
+    except DamagedFileError:
+        raise  # where one file is damaged, nothing says that the others are not
     except (BackendError, MissingDependencyError, WeightsError) as reason:
         _log.warning("using torch instead of onnx: %s", reason)
         return "torch"

@@ -51,6 +51,7 @@ class TorchBackend:
             precision=precision,
             model_name=weights.model_config.name,
             model_sha256=weights.sha256,
+            is_verified=weights.is_verified,
         )
 
     @torch.inference_mode()
@@ -73,8 +74,9 @@ class TorchBackend:
     def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         cache = TemplateCache(templates.keys, templates.values)
-        out = self.model(self._upload(crops), cache).cpu().numpy()
-        return Predictions(out[:, :4], out[:, 4], out[:, 5])
+        # One array, so that a GPU is waited for once.
+        answer = torch.cat(self.model(self._upload(crops), cache), dim=1).cpu().numpy()
+        return Predictions.of(answer[:, :6], answer[:, 6:])
 
     @torch.inference_mode()
     def maps(self, crops: Uint8Image, templates: TemplateFeatures) -> HeadMaps:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from litetrack_ros.datasets.coco import index_coco
+from litetrack_ros.datasets.coco import ANNOTATIONS, index_coco
 from litetrack_ros.datasets.folder import index_folder
 from litetrack_ros.datasets.got10k import index_got10k
 from litetrack_ros.datasets.lasot import index_lasot
@@ -36,6 +36,7 @@ SETS: Mapping[str, CatalogueEntry] = {
     "trackingnet": CatalogueEntry(index_trackingnet, ("trackingnet", "TrackingNet")),
     "coco2017_train": CatalogueEntry(functools.partial(index_coco, part="train2017"), _COCO),
     "coco2017_val": CatalogueEntry(functools.partial(index_coco, part="val2017"), _COCO),
+    "coco_folder": CatalogueEntry(functools.partial(index_coco, part=""), ("coco_folder",)),
     "folder": CatalogueEntry(index_folder, ("folder",)),
     "folder_1based": CatalogueEntry(functools.partial(index_folder, box_origin=1), ("folder",)),
 }
@@ -96,6 +97,8 @@ def guess_set(root: Path) -> str:
         return "trackingnet"
     if "annotations" in inside or "annotations_trainval2017.zip" in inside:
         return "coco2017_train"
+    if ANNOTATIONS in inside:
+        return "coco_folder"
     if any(n.startswith("GOT-10k_Val_") for n in inside):
         return "got10k_val"
     if any(n.startswith("GOT-10k_Train_") for n in inside) or "train" in inside:

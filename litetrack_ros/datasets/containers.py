@@ -11,7 +11,6 @@ from typing import Protocol
 from litetrack_ros.errors import DatasetError
 
 ARCHIVE_SUFFIXES = (".zip", ".tar")
-FRAME_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")  # those that data sets keep their images in
 MAX_OPEN_ARCHIVES = 64
 
 

@@ -1,18 +1,26 @@
 """Any folder of sequences in this package's own format.
 
 A sequence is a folder with ``groundtruth.txt`` (an ``x,y,w,h`` line a frame, NaN where the target
-is absent) and its frames in ``frames/`` or ``img/`` or beside it, in the order of their names. An
-optional ``absent.txt`` or ``occluded.txt`` holds a flag a frame.
+is absent) and its frames in ``frames/`` or ``img/`` or beside it, in natural order (``2.jpg``, then
+``10.jpg``). An optional ``absent.txt`` or ``occluded.txt`` holds a flag a frame.
 """
 
 import functools
+from pathlib import Path
 
-from litetrack_ros.datasets.containers import FRAME_SUFFIXES, Containers
-from litetrack_ros.datasets.sequences import AnnotatedSequence, SequenceFolder, find_sequences
+from litetrack_ros.datasets.containers import Containers
+from litetrack_ros.datasets.sequences import (
+    GROUND_TRUTH,
+    AnnotatedSequence,
+    SequenceFolder,
+    find_sequences,
+)
 from litetrack_ros.datasets.training_set import SequenceEntry, SetIndex
 from litetrack_ros.errors import DatasetError
+from litetrack_ros.media.sources import IMAGE_SUFFIXES, natural_key
 
 FLAG_FILES = ("absent.txt", "occluded.txt")
+DEPTH = 3  # of the folders below the set's
 FRAME_FOLDERS = ("frames", "img", "")
 
 
@@ -26,10 +34,16 @@ def index_folder(containers: Containers, box_origin: int = 0) -> SetIndex:
     names = functools.cache(lambda archive: containers.get(archive).names())
     index = SetIndex()
     index.add(
-        SequenceFolder.find(containers, depth=3),
+        SequenceFolder.find(containers, depth=DEPTH),
         lambda place: _entry(place, names(place.archive), box_origin),
     )
     return index
+
+
+def has_sequences(folder: Path) -> bool:
+    """Whether there is an unpacked sequence below a folder."""
+    patterns = ("/".join(["*"] * depth + [GROUND_TRUTH]) for depth in range(1, DEPTH + 1))
+    return any(next(folder.glob(pattern), None) is not None for pattern in patterns)
 
 
 def read_folder(containers: Containers) -> list[AnnotatedSequence]:
@@ -64,8 +78,8 @@ def _frames(folder: str, names: list[str]) -> list[str]:
             for n in names
             if n.startswith(prefix)
             and "/" not in n[len(prefix) :]
-            and n.lower().endswith(FRAME_SUFFIXES)
+            and n.lower().endswith(IMAGE_SUFFIXES)
         ]
         if found:
-            return sorted(found)
+            return sorted(found, key=natural_key)
     return []

@@ -17,11 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.config import read_yaml
-from litetrack_ros.datasets.containers import FRAME_SUFFIXES, Container, Containers
+from litetrack_ros.datasets.containers import Container, Containers
 from litetrack_ros.errors import DatasetError
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import image_size
-from litetrack_ros.media.sources import Frame, decode_image, natural_key, open_frames
+from litetrack_ros.media.sources import (
+    IMAGE_SUFFIXES,
+    Frame,
+    decode_image,
+    natural_key,
+    open_frames,
+)
 from litetrack_ros.resources import config_path
 
 GROUND_TRUTH = "groundtruth.txt"
@@ -300,7 +306,7 @@ class SequenceFolder:
         """
         folder = self._inside(images) if images else self.folder
         files = self.container().names_in(folder)
-        found = [name for name in files if name.lower().endswith(FRAME_SUFFIXES)]
+        found = [name for name in files if name.lower().endswith(IMAGE_SUFFIXES)]
         if not found:
             place = self.containers.root / self.archive / folder
             raise DatasetError(f"{place} holds no images")

@@ -21,7 +21,7 @@ from litetrack_ros.files import make_folder, replacing
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import image_size
 
-INDEX_VERSION = 1  # of the cached files
+INDEX_VERSION = 2  # of the cached files
 SHOWN = 3  # names per problem in a check's report
 Place = TypeVar("Place")
 

@@ -1,6 +1,7 @@
 """A comparison as one HTML file: tables, curves, and strips of the worst sequences."""
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.evaluation.bootstrap import DRAWS
 from litetrack_ros.evaluation.comparison import Comparison, paper_figures
+from litetrack_ros.evaluation.long_term_report import LongTermReport
 from litetrack_ros.evaluation.paper_files import differences_table, sequences_table, warnings
 from litetrack_ros.evaluation.results import read_run
 from litetrack_ros.images import to_bgr8
@@ -22,13 +24,19 @@ STRIP_WIDTH_PX = 220
 _TRUTH_BGR, _RESULT_BGR = (80, 220, 80), (60, 60, 240)
 
 
-def html_report(comparison: Comparison, results: dict[str, Path], worst: int = 5) -> str:
+def html_report(
+    comparison: Comparison,
+    results: dict[str, Path],
+    worst: int = 5,
+    long_term: Mapping[str, LongTermReport] | None = None,
+) -> str:
     """The page.
 
     Args:
         comparison: what to show.
         results: folders of result files, as it was made from.
         worst: sequences of the first tracker to show pictures of.
+        long_term: figures by tracker, where they are to be shown.
 
     Raises:
         MissingDependencyError: what makes pages is not installed.
@@ -64,6 +72,8 @@ def html_report(comparison: Comparison, results: dict[str, Path], worst: int = 5
         label = f"{curve.title}, % of frames"
         charts.append(curves(lines, curve.x_label, label, y_end=100))
     sections.append(Section("Curves", charts=charts))
+    if long_term:
+        sections += _long_term(long_term, colors)
     rows = [
         [tag, *(f"{values[name]:.1f}" for name in c.figures)]
         for tag, values in c.attributes.items()
@@ -74,6 +84,23 @@ def html_report(comparison: Comparison, results: dict[str, Path], worst: int = 5
     table = Table(*sequences_table(c))
     sections += [Section(f"{main} by sequence", table=table), _worst(c, results, worst)]
     return render(f"{c.benchmark}: {len(c.sequences)} sequences", sections)
+
+
+def _long_term(reports: Mapping[str, LongTermReport], colors: Mapping[str, str]) -> list[Section]:
+    ends = np.array([0.0, 1.0])
+    lines = {"as it should be": Line(ends, ends, COLORS[-1])}
+    for name, report in reports.items():
+        if report.reliability is not None:
+            bins = report.reliability
+            lines[name] = Line(bins.mean_score, bins.share_right, colors[name])
+    about = "Ten bins of equal mass, sequences of equal weight; right is an overlap of a half on."
+    chart = curves(lines, "score", "share of right boxes", y_end=1)
+    sections = [Section("Reliability of the score", about, charts=[chart])]
+    for name, report in reports.items():
+        sections.append(Section(f"Long-term figures of {name}", table=Table(*report.table())))
+        table = Table(*report.sequence_table())
+        sections.append(Section(f"Long-term figures of {name} by sequence", table=table))
+    return sections
 
 
 def _worst(comparison: Comparison, results: dict[str, Path], count: int) -> Section:

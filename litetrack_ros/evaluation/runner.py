@@ -22,11 +22,13 @@ from litetrack_ros.errors import BackendError
 from litetrack_ros.evaluation.results import SequenceRun, finished_run, write_run
 from litetrack_ros.files import make_folder
 from litetrack_ros.geometry import FloatArray
+from litetrack_ros.processes import end_with
 from litetrack_ros.tracker.following import OneTargetTracker, follow
+from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import TrackResult
 
 PERTURBATION = 0.05  # of the box's sides
+STATELESS = "stateless"  # folder of the runs without the state machine, in that of the results
 
 MakeTracker = Callable[[], OneTargetTracker]
 OnFrame = Callable[[], None]
@@ -242,6 +244,9 @@ class _Worker:
 
 def _start(open_tracker: Callable[[str], MakeTracker], devices: "SimpleQueue[str]") -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches every process: end without noise
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        end_with(parent.pid)
     _Worker.open = partial(open_tracker, devices.get())
 
 

@@ -21,8 +21,9 @@ from litetrack_ros.evaluation.runner import MakeTracker
 from litetrack_ros.geometry import BoxLike, FloatArray, check_init_box
 from litetrack_ros.images import Image, to_bgr8
 from litetrack_ros.opencv import cv2
+from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import StageTiming, Tracker, TrackResult
+from litetrack_ros.tracker.tracker import Tracker
 
 LITETRACK = "litetrack"
 CLASSES = {
@@ -58,10 +59,12 @@ class TrackerChoice:
     Attributes:
         name: :data:`LITETRACK`, or a key of :data:`CLASSES`.
         model: the network of the former; its device counts where no other is given.
+        stateless: run the former without its state machine: TRACKING, whatever the score.
     """
 
     name: str
     model: ModelChoice
+    stateless: bool = False
 
     def open(self) -> OpenedTracker:
         """Open it on the model's device.
@@ -73,7 +76,10 @@ class TrackerChoice:
             OpenCvTracker(self.name)  # an unknown name ends here, before the first frame
             return OpenedTracker(lambda: OpenCvTracker(self.name), None)
         backend = open_backend(self.model)
-        return OpenedTracker(lambda: Tracker(backend), backend.info)
+        config = backend.tracker_config
+        if self.stateless:
+            config = dataclasses.replace(config, lost_threshold=0.0)
+        return OpenedTracker(lambda: Tracker(backend, config), backend.info)
 
     def open_on(self, device: str) -> MakeTracker:
         """Open it on another device; see :meth:`open`."""
@@ -144,4 +150,6 @@ class OpenCvTracker:
         nothing = float("nan")
         timing = StageTiming(0.0, 1e3 * (time.perf_counter() - start_s), 0.0)
         box = self._box_xywh
-        return TrackResult("", box.copy(), box.copy(), nothing, nothing, state, timing)
+        return TrackResult(
+            "", box.copy(), box.copy(), nothing, nothing, False, nothing, state, timing
+        )

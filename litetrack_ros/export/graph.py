@@ -17,6 +17,7 @@ from litetrack_ros.backends.onnx_files import OnnxPaths
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import WeightsError
 from litetrack_ros.files import make_folder, replacing
+from litetrack_ros.manifest import recording
 
 onnx = require("onnx")
 
@@ -127,7 +128,7 @@ class GraphBuilder:
 
 
 def write_graphs(paths: OnnxPaths, template: Any, search: Any) -> None:
-    """Move the weights of two ``ModelProto`` into one file and write all three.
+    """Move the weights of two ``ModelProto`` into one file; write all three and their hashes.
 
     Args:
         paths: where to; their folder is made.
@@ -141,6 +142,9 @@ def write_graphs(paths: OnnxPaths, template: Any, search: Any) -> None:
     try:
         # The stack renames in reverse order: the search graph, which is looked for, comes last.
         with contextlib.ExitStack() as stack:
+            stack.enter_context(
+                recording(paths.manifest, paths.template, paths.search, paths.weights)
+            )
             search_path = stack.enter_context(replacing(paths.search))
             template_path = stack.enter_context(replacing(paths.template))
             weights_path = stack.enter_context(replacing(paths.weights))

@@ -84,8 +84,6 @@ def compare(
         templates = [each.encode_template(pair.template, pair.template_box) for each in both]
         maps = reference.maps(pair.search, templates[0])
         scores = maps.score[:, 0].numpy()
-        found_scores = backend.score_maps(pair.search, templates[1])
-        score_map = max(score_map, float(np.abs(scores - found_scores).max()))
         cell = int(rng.choice(grid * grid, 1, replace=False)[0])
         size, offset = probe.run(pair, templates[1], cell, grid)
         wanted = [m[0].flatten(1)[:, cell].numpy() for m in (maps.size, maps.offset)]
@@ -95,6 +93,8 @@ def compare(
             each.search(pair.search, template)
             for each, template in zip(both, templates, strict=True)
         ]
+        found_scores = answers[1].score_maps
+        score_map = max(score_map, float(np.abs(scores - found_scores).max()))
         decode = reference.model_config.decode
         boxes = [map_box_back(a.boxes_cxcywh_norm[0], pair.region, decode) for a in answers]
         box_px.append(float(np.abs(boxes[0] - boxes[1]).max()))

@@ -6,15 +6,14 @@ runs once a target.
 """
 
 import logging
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from litetrack_ros.backends.onnx_files import BOXES, CROPS
 from litetrack_ros.dependencies import require
 from litetrack_ros.export.crops import CropPair
 from litetrack_ros.export.graph import SENSITIVE, onnx
+from litetrack_ros.files import scratch_folder
 
 
 def quantize(template: Any, search: Any, pairs: Sequence[CropPair]) -> Any:
@@ -31,8 +30,8 @@ def quantize(template: Any, search: Any, pairs: Sequence[CropPair]) -> Any:
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     excluded = [node.name for node in search.graph.node if node.doc_string == SENSITIVE]
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+    with scratch_folder("int8") as folder:
+        source, target = folder / "fp32.onnx", folder / "int8.onnx"
         onnx.save(search, source)
         root = logging.getLogger()
         level = root.level

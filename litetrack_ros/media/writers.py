@@ -92,15 +92,22 @@ def writing_video(path: Path, fps: float | None) -> Iterator[VideoWriter]:
             writer.release()
 
 
-def write_image(path: Path, image_bgr: Uint8Image) -> None:
+def write_image(path: Path, image_bgr: Uint8Image, jpeg_quality: int = 95) -> None:
     """Write a picture; its suffix chooses the format.
+
+    Args:
+        path: the file to make or replace.
+        image_bgr: ``(H, W, 3)`` or ``(H, W)``.
+        jpeg_quality: of a JPEG, to 100; other formats are written as OpenCV does.
 
     Raises:
         MediaError: a suffix OpenCV does not write, or the file cannot be written.
     """
+    is_jpeg = path.suffix.lower() in (".jpg", ".jpeg")
+    settings = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality] if is_jpeg else []
     with replacing(path) as temporary:
         try:
-            written = cv2.imwrite(str(temporary), image_bgr)
+            written = cv2.imwrite(str(temporary), image_bgr, settings)
         except cv2.error as error:
             raise MediaError(f"cannot write {path} as a picture; call it .png or .jpg") from error
         if not written:

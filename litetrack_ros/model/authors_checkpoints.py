@@ -5,9 +5,12 @@ name classes of the authors' training code, or of anyone: only the functions tha
 are honoured, every other name becomes an inert stub.
 """
 
+import io
 import pickle
+import pickletools
 import sys
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +20,7 @@ import torch
 from torch import Tensor
 
 from litetrack_ros.config import ModelConfig
-from litetrack_ros.errors import WeightsError
+from litetrack_ros.errors import WeightsError, shown
 from litetrack_ros.model.checkpoint import model_from_state
 from litetrack_ros.model.litetrack import LiteTrack
 
@@ -35,6 +38,15 @@ _STORAGE_DTYPES = {
     "ByteStorage": torch.uint8,
     "BoolStorage": torch.bool,
 }
+
+
+_HOSTILE = (
+    *(pickle.UnpicklingError, ValueError, TypeError, AttributeError, IndexError),
+    *(ArithmeticError, MemoryError, zlib.error),
+)
+_MAX_PICKLE_BYTES = 16 << 20  # the authors' are 0.1 MB
+# torch.save compresses nothing; where somebody packed a checkpoint anew, weights hardly shrink.
+_MAX_GROWTH = 4
 
 
 def read_official(path: Path) -> dict[str, Tensor]:
@@ -61,6 +73,7 @@ def read_checkpoint(path: Path) -> Any:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            _check_sizes(archive, path.stat().st_size)
             return _RestrictedUnpickler.load_from(archive)
     except zipfile.BadZipFile as error:
         raise WeightsError(
@@ -69,8 +82,9 @@ def read_checkpoint(path: Path) -> Any:
         ) from error
     except (OSError, KeyError, EOFError, RuntimeError) as error:
         raise WeightsError(f"cannot read the checkpoint {path}: {error}") from error
-    except (pickle.UnpicklingError, ValueError, TypeError, AttributeError, IndexError) as error:
-        raise WeightsError(f"the checkpoint {path} is damaged or hostile: {error}") from error
+    except _HOSTILE as error:
+        text = shown(str(error) or type(error).__name__, 200)
+        raise WeightsError(f"the checkpoint {path} is damaged or hostile: {text}") from error
 
 
 def build_official(config: ModelConfig, state: Mapping[str, Tensor], origin: str) -> LiteTrack:
@@ -81,6 +95,27 @@ def build_official(config: ModelConfig, state: Mapping[str, Tensor], origin: str
     """
     used = {k: v for k, v in state.items() if k not in UNUSED_KEYS}
     return model_from_state(config, used, origin)
+
+
+def _check_sizes(archive: zipfile.ZipFile, size_bytes: int) -> None:
+    """Raise ValueError where the archive's entries would fill the memory; none is read yet."""
+    entries = archive.infolist()
+    if any(e.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for e in entries):
+        raise ValueError("its entries are compressed in a way that torch.save never uses")
+    unpacked = sum(entry.file_size for entry in entries)
+    if unpacked > _MAX_GROWTH * size_bytes + _MAX_PICKLE_BYTES:
+        raise ValueError(f"{size_bytes} bytes would unpack to {unpacked}")
+    for entry in entries:
+        if entry.filename.endswith("data.pkl") and entry.file_size > _MAX_PICKLE_BYTES:
+            raise ValueError(f"its pickle of {entry.file_size} bytes is too large to be one")
+
+
+def _check_pickle(content: bytes) -> None:
+    """Walk a pickle without carrying it out; raise ValueError where it asks for too much memory."""
+    # The unpickler makes room for what an opcode announces before it looks whether it is there.
+    for opcode, argument, _ in pickletools.genops(content):
+        if "PUT" in opcode.name and isinstance(argument, int) and argument > len(content):
+            raise ValueError(f"it remembers an object under the number {argument}")
 
 
 class _Stub:
@@ -115,8 +150,11 @@ class _StorageType:
 
 class _RestrictedUnpickler(pickle.Unpickler):
     def __init__(self, archive: zipfile.ZipFile, pickle_name: str) -> None:
-        super().__init__(archive.open(pickle_name), encoding="utf-8")
+        content = archive.read(pickle_name)
+        _check_pickle(content)
+        super().__init__(io.BytesIO(content), encoding="utf-8")
         self._archive = archive
+        self._storages: dict[str, Tensor] = {}
         self._prefix = pickle_name[: -len("data.pkl")]
 
     @classmethod
@@ -147,8 +185,12 @@ class _RestrictedUnpickler(pickle.Unpickler):
         kind, storage_type, key, _location, count = pid
         if kind != "storage" or not isinstance(storage_type, _StorageType):
             raise pickle.UnpicklingError(f"unknown persistent id {kind!r}")
-        content = bytearray(self._archive.read(f"{self._prefix}data/{key}"))
-        tensor = torch.frombuffer(content, dtype=storage_type.dtype)
+        tensor = self._storages.get(str(key))
+        if tensor is None:  # else it would be read as often as it is named
+            content = bytearray(self._archive.read(f"{self._prefix}data/{key}"))
+            tensor = torch.frombuffer(content, dtype=torch.uint8)
+            self._storages[str(key)] = tensor
+        tensor = tensor.view(storage_type.dtype)
         if tensor.numel() != count:
             raise ValueError(f"storage {key} holds {tensor.numel()} values instead of {count}")
         return tensor

@@ -1,6 +1,5 @@
 """Weights files of our own: safetensors with both configurations in the metadata."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor
 from litetrack_ros.config import ModelConfig, TrackerConfig, from_json, to_json
 from litetrack_ros.errors import ConfigError, WeightsError
 from litetrack_ros.files import replacing
+from litetrack_ros.manifest import SUFFIX, file_sha256, is_verified, recording
 from litetrack_ros.model.litetrack import LiteTrack
 
 FORMAT = "litetrack-1"
@@ -28,12 +28,14 @@ class LoadedWeights:
         tracker_config: the tracker settings that were chosen for these weights.
         sha256: of the file, hexadecimal.
         metadata: all of the file's metadata, as text.
+        is_verified: whether a manifest beside the file held its hash.
     """
 
     model: LiteTrack
     tracker_config: TrackerConfig
     sha256: str
     metadata: dict[str, str]
+    is_verified: bool = False
 
     @property
     def model_config(self) -> ModelConfig:
@@ -47,7 +49,7 @@ def save_weights(
     tracker_config: TrackerConfig,
     extra: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a model and its configurations; the file appears whole or not at all.
+    """Write a model, its configurations and its manifest; the file appears whole or not at all.
 
     Args:
         path: the safetensors file to write.
@@ -66,7 +68,7 @@ def save_weights(
     }
     tensors = {name: t.detach().cpu().contiguous() for name, t in kept_state(model).items()}
     try:
-        with replacing(path) as temporary:
+        with recording(path.with_suffix(SUFFIX), path), replacing(path) as temporary:
             # Not save_file, whose files only their owner may read.
             temporary.write_bytes(_in_order(save(tensors, metadata=metadata)))
     except (OSError, SafetensorError) as error:
@@ -87,11 +89,12 @@ def load_weights(path: Path) -> LoadedWeights:
     """Read a weights file strictly.
 
     Raises:
-        WeightsError: missing, truncated or foreign file, or keys or shapes other than the
-            configuration's.
+        WeightsError: missing, damaged, truncated or foreign file, or keys or shapes other than
+            the configuration's.
     """
     try:
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        sha256 = file_sha256(path)
+        verified = is_verified(path.with_suffix(SUFFIX), path, sha256)
         with safe_open(path, framework="pt") as file:
             metadata = dict(file.metadata() or {})
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -108,7 +111,7 @@ def load_weights(path: Path) -> LoadedWeights:
             f"{path} has no usable configuration in its metadata: {error}"
         ) from error
     model = model_from_state(model_config, state, str(path))
-    return LoadedWeights(model, tracker_config, sha256, metadata)
+    return LoadedWeights(model, tracker_config, sha256, metadata, verified)
 
 
 def kept_state(model: LiteTrack) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ The numbers are those of :class:`litetrack_ros.model.litetrack.LiteTrack`. What 
 - the template is kept as the keys and values of each interaction layer, so that a frame costs no
   template arithmetic at all (the paper keeps the last layer's features),
 - the head's three first convolutions are one,
-- window, argmax and decode are part of the graph: six numbers a target come back.
+- window, argmax and decode are part of the graph: six numbers a target and its score map come back.
 """
 
 import copy
@@ -238,7 +238,7 @@ class FusedLiteTrack(nn.Module):
         score, size, offset = self.head(self.search_features(crops, template))
         return HeadMaps(clamped_sigmoid(score), clamped_sigmoid(size), offset)
 
-    def forward(self, crops: Tensor, template: TemplateCache) -> Tensor:
+    def forward(self, crops: Tensor, template: TemplateCache) -> tuple[Tensor, Tensor]:
         """One search step.
 
         Args:
@@ -247,7 +247,8 @@ class FusedLiteTrack(nn.Module):
 
         Returns:
             float32 ``(B, 6)``: centre x and y, width and height in units of the crop's side, raw
-            score and response (window times score) at the response's peak.
+            score and response (window times score) at the response's peak; and the raw scores of
+            all cells, float32 ``(B, G * G)``.
         """
         score_logits, size_logits, offset = self.head(self.search_features(crops, template))
         score = clamped_sigmoid(score_logits.flatten(1))  # (B, G * G)
@@ -258,7 +259,7 @@ class FusedLiteTrack(nn.Module):
         grid = self.config.search_grid
         cell = torch.cat([peak % grid, torch.div(peak, grid, rounding_mode="floor")], dim=1)
         center = (cell + cell_offset) / grid
-        return torch.cat([center, size, score.gather(1, peak), response], dim=1)
+        return torch.cat([center, size, score.gather(1, peak), response], dim=1), score
 
 
 def hann_window(grid: int) -> Tensor:

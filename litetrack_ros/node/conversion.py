@@ -5,11 +5,13 @@ here imports ROS. The views are BGR or RGB, grey or with alpha: the tracker conv
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from litetrack_ros.errors import ImageError
+from litetrack_ros.errors import ImageError, shown
+from litetrack_ros.image_headers import read_header
 from litetrack_ros.images import ColorOrder, Image, Uint8Image
 from litetrack_ros.opencv import cv2
 
@@ -46,6 +48,30 @@ class CompressedImageMessage(Protocol):
 
 
 Fallback = Callable[[Any], Uint8Image]
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """Which images are taken.
+
+    Attributes:
+        max_pixels: most width times height.
+        formats: of compressed images, out of :data:`litetrack_ros.image_headers.FORMATS`.
+    """
+
+    max_pixels: int = 36_000_000
+    formats: tuple[str, ...] = ("jpeg", "png")
+
+    def check_size(self, width: int, height: int) -> None:
+        """Raise ImageError for an image that is too large."""
+        if width * height > self.max_pixels:
+            raise ImageError(
+                f"{width}x{height} pixels are more than max_image_pixels = {self.max_pixels}; "
+                "send smaller images, or set that parameter"
+            )
+
+
+DEFAULT_LIMITS = ImageLimits()
 
 
 class _Layout(NamedTuple):
@@ -86,21 +112,27 @@ _YUV_422 = ("uyvy", "yuv422", "yuyv", "yuv422_yuy2")
 _DECODE_FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 
-def check_image_message(message: ImageMessage, fallback: Fallback | None = None) -> None:
+def check_image_message(
+    message: ImageMessage,
+    fallback: Fallback | None = None,
+    limits: ImageLimits = DEFAULT_LIMITS,
+) -> None:
     """Say whether an image message can be used, without touching its pixels.
 
     Args:
         message: a raw image.
         fallback: takes encodings beyond :data:`ENCODINGS`, or None.
+        limits: of its size.
 
     Raises:
-        ImageError: an unknown encoding, no pixels, or fewer bytes than the fields promise.
+        ImageError: an unknown encoding, no pixels or too many, or fewer bytes than the fields
+            promise.
     """
     layout = _LAYOUTS.get(message.encoding)
     height, width, step = message.height, message.width, message.step
     if layout is None and fallback is None:
         raise ImageError(
-            f"encoding '{message.encoding}' is not supported without cv_bridge; "
+            f"encoding '{shown(message.encoding)}' is not supported without cv_bridge; "
             f"publish one of {', '.join(ENCODINGS)}"
         )
     if height == 0 or width == 0:
@@ -121,14 +153,20 @@ def check_image_message(message: ImageMessage, fallback: Fallback | None = None)
             f"the image's data holds {len(message.data)} bytes, less than its {rows} rows times "
             f"step {step} = {rows * step}"
         )
+    limits.check_size(width, height)
 
 
-def convert_image(message: ImageMessage, fallback: Fallback | None = None) -> ConvertedImage:
+def convert_image(
+    message: ImageMessage,
+    fallback: Fallback | None = None,
+    limits: ImageLimits = DEFAULT_LIMITS,
+) -> ConvertedImage:
     """A raw image message as an array.
 
     Args:
         message: the image; ``step`` and, for mono16, ``is_bigendian`` are honoured.
         fallback: makes BGR uint8 of encodings beyond :data:`ENCODINGS`, or None.
+        limits: of its size.
 
     Returns:
         A view of the message's bytes for the BGR, RGB and grey encodings (of mono16 the high
@@ -137,7 +175,7 @@ def convert_image(message: ImageMessage, fallback: Fallback | None = None) -> Co
     Raises:
         ImageError: as :func:`check_image_message`, or OpenCV or the fallback refuse it.
     """
-    check_image_message(message, fallback)
+    check_image_message(message, fallback, limits)
     layout = _LAYOUTS.get(message.encoding)
     if layout is None:
         assert fallback is not None  # checked above
@@ -158,22 +196,44 @@ def convert_image(message: ImageMessage, fallback: Fallback | None = None) -> Co
         ) from error
 
 
-def convert_compressed(message: CompressedImageMessage) -> ConvertedImage:
-    """A compressed image message (JPEG, PNG and what else OpenCV reads) as BGR uint8.
+def convert_compressed(
+    message: CompressedImageMessage, limits: ImageLimits = DEFAULT_LIMITS
+) -> ConvertedImage:
+    """A compressed image message as BGR uint8; nothing is decoded before its header is checked.
+
+    Args:
+        message: the image; its ``format`` is not relied on.
+        limits: of its size, and the formats taken.
 
     Raises:
-        ImageError: not such a picture, or damaged.
+        ImageError: not such a picture, too large, or damaged.
     """
     data = np.frombuffer(message.data, dtype=np.uint8)
     if data.size == 0:
         raise ImageError("the compressed image has no data")
+    header = read_header(data.tobytes())
+    if header is None or header.format not in limits.formats:
+        found = "of no format known" if header is None else f"in {header.format}"
+        raise ImageError(
+            f"the compressed image is {found}, and compressed_formats = "
+            f"{','.join(limits.formats)}; send one of these, or set that parameter"
+        )
+    limits.check_size(header.width, header.height)
+    if header.width * header.height * header.effort > limits.max_pixels:
+        raise ImageError(
+            f"a {header.width}x{header.height} {header.format} image of this kind (16 bit, alpha "
+            f"or progressive) takes {header.effort:.1f} times a plain one's effort, too much for "
+            f"max_image_pixels = {limits.max_pixels}; send smaller or plain images, or set that "
+            "parameter"
+        )
     try:
         image = cv2.imdecode(data, _DECODE_FLAGS)
     except cv2.error as error:
         raise ImageError(f"cannot decode the compressed image: {error.err or error}") from error
     if image is None:
         raise ImageError(
-            f"cannot decode {data.size} bytes of a compressed image with format '{message.format}'"
+            f"cannot decode {data.size} bytes of a compressed image with format "
+            f"'{shown(message.format)}'"
         )
     return ConvertedImage(image, "bgr")
 

@@ -15,15 +15,21 @@ from typing import NamedTuple
 import numpy as np
 
 from litetrack_ros.backends.base import BackendInfo
+from litetrack_ros.errors import shown
 from litetrack_ros.node.dds import profiles_variable
 from litetrack_ros.node.frames import Counts
-from litetrack_ros.node.worker import TargetStatus
+from litetrack_ros.node.losses import LossCounter
+from litetrack_ros.node.requests import RequestCounts
+from litetrack_ros.node.results import TargetStatus
 from litetrack_ros.tracker.state import State
 
 LOG_PERIOD_S = 5.0
+_MAX_LOG_PERIOD_S = 320.0
 ACTIVE_S = 10.0
+_SEEN_S = 1.5  # a fault that is over is still shown once: diagnostics go out every second
 _MAX_SAMPLES = 4096
 _MAX_TOPICS = 5
+_MAX_MESSAGE = 1000  # characters
 
 
 class Percentiles(NamedTuple):
@@ -100,6 +106,8 @@ class Notice:
         last_s: when it came last, monotonic.
         last_log_s: when it was logged last.
         unlogged: times since then.
+        period_s: the least time to the next line in the log.
+        is_over: its cause is gone.
     """
 
     message: str
@@ -107,6 +115,8 @@ class Notice:
     last_s: float
     last_log_s: float
     unlogged: int
+    period_s: float = LOG_PERIOD_S
+    is_over: bool = False
 
 
 class NoticeBoard:
@@ -125,30 +135,48 @@ class NoticeBoard:
         self._notices: dict[str, Notice] = {}
         self._lock = threading.Lock()
 
-    def post(self, kind: str, message: str) -> None:
-        """Note a fault; it reaches the log at once if its kind was quiet for a while."""
+    def post(self, kind: str, message: str, is_logged: bool = True) -> None:
+        """Note a fault.
+
+        It reaches the log at once if its kind was quiet for a while; one that goes on is logged
+        less and less often.
+        """
+        message = shown(message, _MAX_MESSAGE)  # some of it comes from the network
         now = self._clock()
         with self._lock:
             notice = self._notices.get(kind)
             if notice is None:
                 notice = self._notices[kind] = Notice(message, 0, now, -LOG_PERIOD_S + now, 0)
-            notice.message, notice.last_s = message, now
+            elif now - notice.last_s > ACTIVE_S:
+                notice.period_s = LOG_PERIOD_S
+            notice.message, notice.last_s, notice.is_over = message, now, False
             notice.count += 1
-            if now - notice.last_log_s < LOG_PERIOD_S:
+            if not is_logged:
+                return
+            if now - notice.last_log_s < notice.period_s:
                 notice.unlogged += 1
                 return
             more = f" ({notice.unlogged} more like it before)" if notice.unlogged else ""
+            if notice.count > 1:
+                notice.period_s = min(2 * notice.period_s, _MAX_LOG_PERIOD_S)
             notice.last_log_s, notice.unlogged = now, 0
         self._log(f"{message}{more}")
 
+    def end(self, kind: str) -> None:
+        """The cause of a kind of fault is gone: its notice ends too."""
+        notice = self._notices.get(kind)
+        if notice is not None:  # called for every image
+            notice.is_over = True
+
     def active(self, *kinds: str) -> dict[str, Notice]:
-        """The faults of the last seconds, of the kinds given or of all."""
+        """The faults of the last seconds that are not over, of the kinds given or of all."""
         now = self._clock()
         with self._lock:
             return {
                 kind: Notice(**vars(notice))
                 for kind, notice in self._notices.items()
-                if now - notice.last_s <= ACTIVE_S and (not kinds or kind in kinds)
+                if now - notice.last_s <= (_SEEN_S if notice.is_over else ACTIVE_S)
+                and (not kinds or kind in kinds)
             }
 
     def clear(self) -> None:
@@ -182,20 +210,25 @@ def images_status(
     input_rate_hz: float,
     output_rate_hz: float,
     held: tuple[int, int],
+    losses: LossCounter,
     notices: Mapping[str, Notice],
 ) -> Status:
     """Images in and boxes out: rates, counts, and what is wrong with the images."""
+    level, message = _worst(notices, f"{input_rate_hz:.1f} Hz in, {output_rate_hz:.1f} Hz out")
     return Status(
         "images",
-        *_worst(notices, f"{input_rate_hz:.1f} Hz in, {output_rate_hz:.1f} Hz out"),
+        Level.ERROR if "no_images" in notices else level,
+        message,
         {
             "topic": topic,
             "qos": qos,
             "input rate (Hz)": f"{input_rate_hz:.2f}",
             "output rate (Hz)": f"{output_rate_hz:.2f}",
             **{name: str(count) for name, count in vars(counts).items()},
-            "images held for init boxes": str(held[0]),
-            "images held for init boxes (MB)": f"{held[1] / 1e6:.1f}",
+            "lost on the way": str(losses.lost),
+            "lost on the way, by": losses.source,
+            "images held": str(held[0]),
+            "images held (MB)": f"{held[1] / 1e6:.1f}",
         },
     )
 
@@ -241,6 +274,9 @@ def model_status(
             "precision": info.precision,
             "model": info.model_name,
             "sha256": info.model_sha256,
+            "files": "verified"
+            if info.is_verified
+            else "unverified: no manifest holds their hashes",
         },
     )
 
@@ -248,14 +284,18 @@ def model_status(
 def targets_status(
     targets: Iterable[TargetStatus],
     is_enabled: bool,
-    inits_accepted: int,
-    inits_refused: int,
+    requests: RequestCounts,
     notices: Mapping[str, Notice],
 ) -> Status:
-    """Which targets are followed, and what became of init boxes."""
+    """Which targets are followed, and what became of the requests for them.
+
+    ``requested`` is the sum of accepted, refused, replaced and dropped.
+    """
     targets = list(targets)
     summary = ", ".join(f"'{t.target_id}' {t.state.name}" for t in targets)
     level, message = _worst(notices, summary or State.IDLE.name)
+    if any(t.state is State.LOST for t in targets):
+        level = Level.WARN
     if not is_enabled:
         message = "disabled"
     return Status(
@@ -265,8 +305,7 @@ def targets_status(
         {
             "enabled": str(is_enabled).lower(),
             **{f"target '{t.target_id}'": f"{t.state.name}, score {t.score:.3f}" for t in targets},
-            "init boxes accepted": str(inits_accepted),
-            "init boxes refused": str(inits_refused),
+            **{name: str(count) for name, count in vars(requests).items()},
         },
     )
 

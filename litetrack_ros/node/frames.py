@@ -28,10 +28,11 @@ class ReceivedFrame:
 
     Attributes:
         stamp_ns: of its header.
-        message: the message as received; nobody changes it.
+        message: the message as received, or later what stands in for it; nobody changes it.
         size_bytes: of its data.
         arrival_s: entry of the image callback, ``time.perf_counter``.
         fate: what became of it so far.
+        is_small: its data is not to be reduced, or not any more.
     """
 
     stamp_ns: int
@@ -39,21 +40,33 @@ class ReceivedFrame:
     size_bytes: int
     arrival_s: float
     fate: Fate = field(default=Fate.WAITING)
+    is_small: bool = False
+
+    @property
+    def header(self) -> Any:
+        """The message's header."""
+        return getattr(self.message, "header", None)
+
+
+_LATE_S = 0.25  # a box drawn max_s ago takes a moment to get here
+_FULL_SHARE = 0.8  # of the bytes; beyond it old frames are reduced, beyond all of them they go
+_SMALL_SHARE = 0.65  # of the bytes, for the reduced ones of all the time
+_UNTOUCHED = 2  # newest frames that are never reduced
 
 
 class FrameRing:
-    """The latest frames in order of arrival, bounded in number and in bytes.
+    """The frames of the last seconds in order of arrival, bounded in bytes.
 
     Not thread-safe. Stamps never decrease from one frame held to the next: a backward jump (a
     clock that was set, a bag that starts again) clears the ring first.
 
     Args:
-        max_frames: most frames to hold, at least 1.
+        max_s: how long a frame is held, by its stamp and by its arrival.
         max_bytes: most bytes of image data to hold; the newest frame is held whatever its size.
     """
 
-    def __init__(self, max_frames: int, max_bytes: int) -> None:
-        self.max_frames = max_frames
+    def __init__(self, max_s: float, max_bytes: int) -> None:
+        self.max_s = max_s
         self.max_bytes = max_bytes
         self.size_bytes = 0
         self._frames: deque[ReceivedFrame] = deque()
@@ -79,10 +92,37 @@ class FrameRing:
         self._frames.append(frame)
         self.size_bytes += frame.size_bytes
         while len(self._frames) > 1 and (
-            len(self._frames) > self.max_frames or self.size_bytes > self.max_bytes
+            self._is_old(self._frames[0], frame) or self.size_bytes > self.max_bytes
         ):
             self.size_bytes -= self._frames.popleft().size_bytes
         return jumped
+
+    def _is_old(self, frame: ReceivedFrame, newest: ReceivedFrame) -> bool:
+        stamp_s = 1e-9 * (newest.stamp_ns - frame.stamp_ns)
+        return max(stamp_s, newest.arrival_s - frame.arrival_s) > self.max_s + _LATE_S
+
+    def to_reduce(self) -> ReceivedFrame | None:
+        """The oldest frame that should be made small now, None where there is room."""
+        if self.size_bytes <= _FULL_SHARE * self.max_bytes:
+            return None
+        # One that waits or is in work is needed as it is.
+        for frame in list(self._frames)[:-_UNTOUCHED]:
+            if not frame.is_small and frame.fate is not Fate.WAITING:
+                return frame
+        return None
+
+    @property
+    def small_bytes(self) -> float:
+        """How large a reduced frame may be, so that those of all the time fit."""
+        span_s = self._frames[-1].arrival_s - self._frames[0].arrival_s if self._frames else 0.0
+        rate_hz = (len(self._frames) - 1) / span_s if span_s > 0 else 1.0
+        return _SMALL_SHARE * self.max_bytes / max(1.0, rate_hz * self.max_s)
+
+    def replace(self, frame: ReceivedFrame, message: Any, size_bytes: int) -> None:
+        """Put something smaller in the place of a frame's message."""
+        if frame in self._frames:
+            self.size_bytes += size_bytes - frame.size_bytes
+        frame.message, frame.size_bytes, frame.is_small = message, size_bytes, True
 
     def remove(self, frame: ReceivedFrame) -> None:
         """Let go of a frame that turned out to be unusable."""
@@ -200,6 +240,23 @@ class FrameSlot:
         """Frames held that arrived after ``frame``, without the one that waits in the slot."""
         with self._work:
             return [held for held in self._ring.after(frame) if held is not self._slot]
+
+    def to_reduce(self) -> tuple[ReceivedFrame, float] | None:
+        """A frame to be made small and how many bytes it may have then; None while all is well.
+
+        While a frame waits to be worked on there is no time for it, unless the ring is full.
+        """
+        with self._work:
+            frame = self._ring.to_reduce()
+            is_full = self._ring.size_bytes > 0.5 * (1 + _FULL_SHARE) * self._ring.max_bytes
+            if frame is None or (self._slot is not None and not is_full):
+                return None
+            return frame, self._ring.small_bytes
+
+    def replace(self, frame: ReceivedFrame, message: Any, size_bytes: int) -> None:
+        """Put something smaller in the place of a frame's message."""
+        with self._work:
+            self._ring.replace(frame, message, size_bytes)
 
     @property
     def is_open(self) -> bool:

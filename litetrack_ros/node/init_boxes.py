@@ -6,33 +6,29 @@ From the image it starts on, a track is brought up to the newest one in bounded 
 """
 
 import math
-import threading
 import time
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from litetrack_ros.node.frames import ReceivedFrame
+from litetrack_ros.node.requests import InitRequest
 
 _NS_PER_MS = 1e6
+MAX_ID_BYTES = 64
 
 
-@dataclass(frozen=True)
-class InitRequest:
-    """A box to start a track from.
+def id_fault(target_id: str) -> str:
+    """Why a target cannot have this id, as a sentence; empty where it can.
 
-    Attributes:
-        target_id: names the target.
-        stamp_ns: of the image the box was drawn on; 0 is the newest.
-        box_xywh: pixels of that image.
-        arrival_s: when the request came, ``time.perf_counter``.
-        newest: the newest frame held at that moment, None when there was none.
+    Ids come from the network and go out with every box, and into logs.
     """
-
-    target_id: str
-    stamp_ns: int
-    box_xywh: tuple[float, float, float, float]
-    arrival_s: float
-    newest: ReceivedFrame | None
+    if len(target_id) > MAX_ID_BYTES or len(target_id.encode()) > MAX_ID_BYTES:
+        return f"its target id is longer than {MAX_ID_BYTES} bytes"
+    kinds = [unicodedata.category(character) for character in target_id]
+    if any(kind[0] == "C" or kind in ("Zl", "Zp") for kind in kinds):
+        return "its target id holds control characters"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -65,14 +61,16 @@ def choose_frame(
         max_wait_ms: how long it may wait for an image with its stamp.
     """
     if request.stamp_ns == 0:
-        if request.newest is not None:
-            return InitChoice(request.newest)
-        return InitChoice(frames[0]) if frames else InitChoice()
+        return _choose_newest(request, frames, waited_ms, max_wait_ms)
     for frame in reversed(frames):
         if frame.stamp_ns == request.stamp_ns:
             return InitChoice(frame)
-    may_still_come = not frames or frames[-1].stamp_ns < request.stamp_ns
-    if may_still_come and waited_ms <= max_wait_ms:
+    later = [frame.stamp_ns - request.stamp_ns for frame in frames[-2:]]
+    may_still_come = not frames or later[-1] < 0
+    # One image far ahead may come from a wrong clock: the next one shows whether it does.
+    is_far_ahead = bool(later) and later[-1] > max_wait_ms * _NS_PER_MS
+    is_odd = is_far_ahead and (len(later) < 2 or later[-2] < 0)
+    if (may_still_come or is_odd) and waited_ms <= max_wait_ms:
         return InitChoice()
     if not frames:
         return InitChoice(refusal=f"no image has come within {max_wait_ms:g} ms")
@@ -88,7 +86,7 @@ def choose_frame(
     if request.stamp_ns < frames[0].stamp_ns:
         return InitChoice(
             refusal=f"its image is gone: the oldest of the {len(frames)} held is {away_ms:.0f} ms "
-            "younger; draw sooner, or raise ring_frames and ring_mb"
+            "younger; draw sooner, or raise ring_s and ring_mb"
         )
     return InitChoice(
         refusal=f"no image held has its stamp: the nearest is {away_ms:.1f} ms away, more than "
@@ -96,46 +94,24 @@ def choose_frame(
     )
 
 
-class InitQueue:
-    """Init requests on their way to the worker: the latest of each target. Thread-safe.
-
-    Args:
-        max_targets: how many targets may wait; with 1 a new target replaces the one that waits.
-    """
-
-    def __init__(self, max_targets: int) -> None:
-        self._max_targets = max_targets
-        self._pending: dict[str, InitRequest] = {}
-        self._lock = threading.Lock()
-
-    def put(self, request: InitRequest) -> bool:
-        """Take a request in place of an earlier one of the target; False where there is no room."""
-        with self._lock:
-            if self._max_targets == 1:
-                self._pending.clear()
-            full = len(self._pending) >= self._max_targets
-            if full and request.target_id not in self._pending:
-                return False
-            self._pending[request.target_id] = request
-            return True
-
-    def pending(self) -> list[InitRequest]:
-        """The requests that wait, in order of their targets' first request."""
-        with self._lock:
-            return list(self._pending.values())
-
-    def remove(self, request: InitRequest) -> bool:
-        """Take a request out; False if it is not there any more (replaced or cleared)."""
-        with self._lock:
-            if self._pending.get(request.target_id) is not request:
-                return False
-            del self._pending[request.target_id]
-            return True
-
-    def clear(self) -> None:
-        """Drop all requests."""
-        with self._lock:
-            self._pending.clear()
+def _choose_newest(
+    request: InitRequest, frames: Sequence[ReceivedFrame], waited_ms: float, max_wait_ms: float
+) -> InitChoice:
+    """The newest frame when it was asked, or the next one where the camera was silent by then."""
+    newest = request.newest
+    if newest is not None and 1e3 * (request.arrival_s - newest.arrival_s) <= max_wait_ms:
+        return InitChoice(newest)
+    for frame in frames:
+        if frame.arrival_s > request.arrival_s:
+            return InitChoice(frame)
+    if waited_ms <= max_wait_ms:
+        return InitChoice()
+    silent = ""
+    if newest is not None:
+        silent = (
+            f"; the newest is {request.arrival_s + 1e-3 * waited_ms - newest.arrival_s:.1f} s old"
+        )
+    return InitChoice(refusal=f"no image has come within {max_wait_ms:g} ms{silent}")
 
 
 def catch_up(

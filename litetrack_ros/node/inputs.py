@@ -1,4 +1,4 @@
-"""Subscribes to images and init boxes; the callbacks only check and store."""
+"""Subscribes to images; the callback only checks and stores."""
 
 import time
 from collections.abc import Callable
@@ -7,26 +7,29 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
+from sensor_msgs.msg import CompressedImage, Image
 
-from litetrack_ros.errors import ImageError
-from litetrack_ros.msg import InitBox
-from litetrack_ros.node.compat import parameter_override_names, subscribe_and_watch_qos
+from litetrack_ros.errors import ImageError, shown
+from litetrack_ros.node.compat import (
+    parameter_override_names,
+    subscribe_and_watch_qos,
+    with_sequence,
+)
 from litetrack_ros.node.conversion import (
     ConvertedImage,
     Fallback,
+    ImageLimits,
     check_image_message,
     convert_compressed,
     convert_image,
 )
-from litetrack_ros.node.diagnostics import NoticeBoard, SlidingWindow
+from litetrack_ros.node.diagnostics import NoticeBoard, SlidingWindow, no_image_message
 from litetrack_ros.node.frames import FrameSlot, ReceivedFrame
-from litetrack_ros.node.init_boxes import InitRequest
+from litetrack_ros.node.losses import LossCounter
 from litetrack_ros.node.messages import stamp_to_ns
+from litetrack_ros.node.preview import PREVIEW_TOPIC
 
-_INIT_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
-
-_Box = tuple[float, float, float, float]
+_MAX_FRAME_ID_BYTES = 256  # every box carries it on
 
 
 def image_topic(node: Node, transport: str) -> str:
@@ -44,6 +47,7 @@ class ImageInput:
         slot: takes the frames.
         board: takes faults.
         fallback: converts encodings beyond our own, or None.
+        limits: which images are taken.
         stale_ms: asks how far a stamp may be from now.
         window_s: length of the sliding windows.
     """
@@ -55,6 +59,7 @@ class ImageInput:
         slot: FrameSlot,
         board: NoticeBoard,
         fallback: Fallback | None,
+        limits: ImageLimits,
         stale_ms: Callable[[], float],
         window_s: float,
     ) -> None:
@@ -63,10 +68,12 @@ class ImageInput:
         self._slot = slot
         self._board = board
         self._fallback = fallback
+        self._limits = limits
         self._stale_ms = stale_ms
         self._clock = node.get_clock()
         self.topic = image_topic(node, transport)
         self.transport_window = SlidingWindow(window_s)  # stamp to callback, ms
+        self.losses = LossCounter()
         self.last_arrival_s = time.perf_counter()
         name = f"qos_overrides.{self.topic}.subscription.reliability"
         self._is_reliability_given = name in parameter_override_names(node)
@@ -93,7 +100,7 @@ class ImageInput:
             self._node,
             CompressedImage if self._compressed else Image,
             self.topic,
-            self._on_image,
+            with_sequence(self._on_image),
             QoSProfile(depth=1, reliability=reliability),  # the parameters are written into it
             on_incompatible_qos=self._on_incompatible_qos,
             qos_overriding_options=QoSOverridingOptions(policies),
@@ -108,29 +115,69 @@ class ImageInput:
     def convert(self, message: Any) -> ConvertedImage:
         """An image message of this input as an array; raises ImageError."""
         if self._compressed:
-            return convert_compressed(message)
-        return convert_image(message, self._fallback)
+            return convert_compressed(message, self._limits)
+        return convert_image(message, self._fallback, self._limits)
+
+    def check(self, timeout_s: float) -> None:
+        """Look after the topic, now and then.
+
+        Reports one on which no image came for so long, with what may be done about it, and one
+        whose publishers offer what this node cannot take, for as long as they do.
+        """
+        offers = self._node.get_publishers_info_by_topic(self.topic)
+        self.losses.has_one_publisher = len(offers) <= 1
+        if self._is_reliability_given:  # else the subscription follows the publishers
+            own = self._subscription.qos_profile.reliability
+            offered = [offer.qos_profile.reliability for offer in offers]
+            if own is ReliabilityPolicy.RELIABLE and ReliabilityPolicy.BEST_EFFORT in offered:
+                self._report_qos("RELIABILITY")
+            else:
+                self._board.end("incompatible_qos")
+        silent_s = time.perf_counter() - self.last_arrival_s
+        if silent_s < timeout_s:
+            self._board.end("no_images")
+            return
+        node = self._node
+        wanted = f"sensor_msgs/msg/{'CompressedImage' if self._compressed else 'Image'}"
+        topics = [
+            name
+            for name, types in node.get_topic_names_and_types()
+            if wanted in types and node.count_publishers(name)
+        ]
+        own = [node.resolve_topic_name(name) for name in ("~/debug_image", PREVIEW_TOPIC)]
+        self._board.post(
+            "no_images",
+            no_image_message(
+                self.topic,
+                self.qos_text,
+                silent_s,
+                node.count_publishers(self.topic),
+                [name for name in topics if name not in own],
+            ),
+        )
 
     def destroy(self) -> None:
         """End the subscription."""
         self._is_destroyed = True
         self._node.destroy_subscription(self._subscription)
 
-    def _on_image(self, message: Any) -> None:
+    def _on_image(self, message: Any, sequence: int | None) -> None:
         arrival_s = time.perf_counter()
         self.last_arrival_s = arrival_s
         stamp_ns = stamp_to_ns(message.header.stamp)
+        self.losses.take(sequence, stamp_ns)
         transport_ms = 1e-6 * (self._clock.now().nanoseconds - stamp_ns)
         self.transport_window.add(transport_ms)
         if abs(transport_ms) > self._stale_ms():
             self._report_stale(stamp_ns, transport_ms)
-        if not self._compressed:
-            try:
-                check_image_message(message, self._fallback)
-            except ImageError as error:
-                self._slot.count_unusable()
-                self._board.post("image_rejected", f"image rejected: {error}")
-                return
+        else:
+            self._board.end("stale_stamps")
+        try:
+            self._check(message)
+        except ImageError as error:
+            self._slot.count_unusable()
+            self._board.post("image_rejected", f"image rejected: {error}")
+            return
         frame = ReceivedFrame(stamp_ns, message, len(message.data), arrival_s)
         if self._slot.put(frame):
             self._board.post(
@@ -138,6 +185,16 @@ class ImageInput:
                 f"the stamps on {self.topic} jumped back: init boxes for earlier images are "
                 "refused, targets are kept",
             )
+
+    def _check(self, message: Any) -> None:
+        """Raise ImageError for what can be refused without touching the pixels."""
+        frame_id = message.header.frame_id
+        if len(frame_id) > _MAX_FRAME_ID_BYTES or len(frame_id.encode()) > _MAX_FRAME_ID_BYTES:
+            raise ImageError(
+                f"its frame_id, '{shown(frame_id, 32)}', is longer than {_MAX_FRAME_ID_BYTES} bytes"
+            )
+        if not self._compressed:
+            check_image_message(message, self._fallback, self._limits)
 
     def _report_stale(self, stamp_ns: int, transport_ms: float) -> None:
         where = "in the future" if transport_ms < 0 else "old"
@@ -154,6 +211,9 @@ class ImageInput:
             # Not here: this is a callback of the subscription that goes.
             executor.create_task(self._take_best_effort)
             return
+        self._report_qos(policy)
+
+    def _report_qos(self, policy: str) -> None:
         self._board.post(
             "incompatible_qos",
             f"a publisher on {self.topic} offers an incompatible QoS ({policy}); this node asks "
@@ -168,43 +228,3 @@ class ImageInput:
         self._node.destroy_subscription(self._subscription)
         self._subscription = self._subscribe(ReliabilityPolicy.BEST_EFFORT)
         self._node.get_logger().info(f"{self.topic} has a best-effort publisher: so is this node")
-
-
-class InitInput:
-    """The subscriptions to ~/init_box and ~/init_roi.
-
-    Args:
-        node: creates them.
-        newest: asks for the newest frame held.
-        accept: takes a request.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        newest: Callable[[], ReceivedFrame | None],
-        accept: Callable[[InitRequest], None],
-    ) -> None:
-        self._node = node
-        self._newest = newest
-        self._accept = accept
-        self._subscriptions = [
-            node.create_subscription(InitBox, "~/init_box", self._on_box, _INIT_QOS),
-            node.create_subscription(RegionOfInterest, "~/init_roi", self._on_roi, _INIT_QOS),
-        ]
-
-    def destroy(self) -> None:
-        """End the subscriptions."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-
-    def _on_box(self, message: Any) -> None:
-        box = (message.x, message.y, message.width, message.height)
-        self._request(message.target_id, stamp_to_ns(message.header.stamp), box)
-
-    def _on_roi(self, message: Any) -> None:
-        box = (message.x_offset, message.y_offset, message.width, message.height)
-        self._request("", 0, tuple(float(v) for v in box))  # type: ignore[arg-type]
-
-    def _request(self, target_id: str, stamp_ns: int, box: _Box) -> None:
-        self._accept(InitRequest(target_id, stamp_ns, box, time.perf_counter(), self._newest()))

@@ -1,24 +1,27 @@
 """The node's own values as ROS messages, and the topics on which its results go out."""
 
 import array
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from litetrack_ros.images import Uint8Image
-from litetrack_ros.msg import FrameTiming, TrackedBox, TrackedBoxArray
+from litetrack_ros.msg import FrameTiming, TargetEvent, TrackedBox, TrackedBoxArray
 from litetrack_ros.node.diagnostics import NoticeBoard, SlidingWindow, Status
+from litetrack_ros.node.events import Event, EventKind, LineLimiter
 from litetrack_ros.node.frames import Counts, FrameSlot
 from litetrack_ros.node.overlay import DrawnBox, draw_overlay
-from litetrack_ros.node.worker import Tracked
-from litetrack_ros.tracker.tracker import TrackResult
+from litetrack_ros.node.preview import Preview
+from litetrack_ros.node.results import Tracked
+from litetrack_ros.tracker.result import TrackResult
 
 _STAGES = ("queue_wait", "conversion", "crop", "model", "decode", "publish", "total", "age")
 WINDOW_S = 10.0
@@ -26,16 +29,64 @@ _NS_PER_S = 1_000_000_000
 
 _RESULT_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 _DEBUG_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+_BAD_NEWS = (EventKind.REFUSED, EventKind.LOST, EventKind.GIVEN_UP)
+_EVENT_QOS = QoSProfile(
+    depth=100,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+
+
+class EventOutput:
+    """The topic ~/events, and a few of its lines in the log. Thread-safe.
+
+    Args:
+        node: creates the publisher.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._clock = node.get_clock()
+        self._publisher = node.create_publisher(TargetEvent, "~/events", _EVENT_QOS)
+        self._lines = LineLimiter()
+        self._sequence = 0
+        self._lock = threading.Lock()
+
+    def tell(self, event: Event) -> None:
+        """Publish an event."""
+        if not self._node.context.ok():
+            return  # this program is ending
+        with self._lock:  # the sequence is that of the messages
+            self._sequence += 1
+            self._publisher.publish(
+                event_message(event, self._clock.now().to_msg(), self._sequence)
+            )
+        kind = event.kind.name.lower().replace("_", " ")
+        reason = f": {event.reason}" if event.reason else ""
+        line = self._lines.admit(f"target '{event.target_id}' {kind}{reason}")
+        if not line:
+            return
+        if event.kind in _BAD_NEWS:
+            self._node.get_logger().warning(line)
+        else:
+            self._node.get_logger().info(line)
+
+    def flush(self) -> None:
+        """Tell in the log how many lines were left out of it."""
+        line = self._lines.admit("")
+        if line:
+            self._node.get_logger().info(line)
 
 
 class Outputs:
-    """The node's result topics; an :class:`litetrack_ros.node.worker.Output`.
+    """The node's result topics; an :class:`litetrack_ros.node.results.Output`.
 
     Args:
         node: creates the publishers.
         slot: counts frames.
         board: takes faults.
-        wants_debug: whether ~/debug_image is switched on.
+        values: the node's parameters, asked for each image.
+        tell: takes events of targets.
         vision_msgs: the module ``vision_msgs.msg`` to publish ~/detections too, or None.
     """
 
@@ -44,18 +95,21 @@ class Outputs:
         node: Node,
         slot: FrameSlot,
         board: NoticeBoard,
-        wants_debug: Callable[[], bool],
+        values: Callable[[], Mapping[str, Any]],
+        tell: Callable[[Event], None],
         vision_msgs: Any = None,
     ) -> None:
         self._node = node
         self._slot = slot
         self._board = board
-        self._wants_debug = wants_debug
+        self._values = values
+        self.tell = tell  # see litetrack_ros.node.results.Output
         self._vision_msgs = vision_msgs
         self._clock = node.get_clock()
         self._boxes = node.create_publisher(TrackedBoxArray, "~/tracked_boxes", _RESULT_QOS)
         self._timing = node.create_publisher(FrameTiming, "~/timing", _RESULT_QOS)
         self._debug = node.create_publisher(Image, "~/debug_image", _DEBUG_QOS)
+        self._preview = Preview(node, values, self.report)
         self._publishers = [self._boxes, self._timing, self._debug]
         if vision_msgs is not None:
             self._detections = node.create_publisher(
@@ -65,7 +119,7 @@ class Outputs:
         self.windows = {stage: SlidingWindow(WINDOW_S) for stage in _STAGES}
 
     def send(self, tracked: Tracked, settle: Callable[[], None]) -> None:
-        """See :class:`litetrack_ros.node.worker.Output`."""
+        """See :class:`litetrack_ros.node.results.Output`."""
         header = tracked.frame.message.header
         message = box_array(header, tracked.results)
         age_ms = 1e-6 * (self._clock.now().nanoseconds - tracked.frame.stamp_ns)
@@ -82,8 +136,9 @@ class Outputs:
             window.add(getattr(timing, f"{stage}_ms"))
 
     def show(self, tracked: Tracked) -> None:
-        """See :class:`litetrack_ros.node.worker.Output`."""
-        if not self._wants_debug() or not self._debug.get_subscription_count():
+        """See :class:`litetrack_ros.node.results.Output`."""
+        self._preview.offer(tracked)
+        if not self._values()["debug_image"] or not self._debug.get_subscription_count():
             return
         boxes = [DrawnBox(r.target_id, r.box_xywh, r.state, r.score) for r in tracked.results]
         caption = f"model {tracked.timing.model_ms:.1f} ms"
@@ -91,12 +146,17 @@ class Outputs:
         self._debug.publish(bgr8_message(tracked.frame.message.header, canvas))
 
     def report(self, kind: str, message: str) -> None:
-        """See :class:`litetrack_ros.node.worker.Output`."""
+        """See :class:`litetrack_ros.node.results.Output`."""
         if self._node.context.ok():  # else this program is ending, and calls fail for that reason
             self._board.post(kind, message)
 
+    def recovered(self, kind: str) -> None:
+        """See :class:`litetrack_ros.node.results.Output`."""
+        self._board.end(kind)
+
     def destroy(self) -> None:
         """Take the topics away."""
+        self._preview.destroy()
         for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
 
@@ -125,9 +185,28 @@ def box_array(header: Header, results: Iterable[TrackResult]) -> TrackedBoxArray
                 width=width,
                 height=height,
                 score=float(result.score),
+                candidate_score=float(result.candidate_score),
+                is_calibrated=bool(result.is_calibrated),
             )
         )
     return TrackedBoxArray(header=header, boxes=boxes)
+
+
+def event_message(event: Event, node_stamp: Time, sequence: int) -> TargetEvent:
+    """An event of a target."""
+    x, y, width, height = (0.0,) * 4 if event.box_xywh is None else event.box_xywh
+    return TargetEvent(
+        header=Header() if event.header is None else event.header,
+        node_stamp=node_stamp,
+        sequence=sequence,
+        event=int(event.kind),
+        target_id=event.target_id,
+        reason=event.reason,
+        x=float(x),
+        y=float(y),
+        width=float(width),
+        height=float(height),
+    )
 
 
 def frame_timing(

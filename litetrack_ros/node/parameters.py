@@ -1,25 +1,20 @@
 """The node's parameters: one table with type, default, range and meaning.
 
 Defaults live here and nowhere else; config/tracker.yaml and doc/components.md are tested against
-this table. Declaring and watching takes a node; the table itself needs no ROS.
+this table. Declaring them takes a node (:mod:`litetrack_ros.node.declaration`), the table no ROS.
 """
-
-from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice, TrackerConfig
-from litetrack_ros.errors import ConfigError
+from litetrack_ros.errors import ConfigError, shown
+from litetrack_ros.image_headers import FORMATS
+from litetrack_ros.node.conversion import DEFAULT_LIMITS, ImageLimits
 from litetrack_ros.node.worker import WorkerSettings
-
-if TYPE_CHECKING:
-    from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
-    from rclpy.node import Node
-    from rclpy.parameter import Parameter
 
 Value = bool | int | float | str
 
@@ -49,7 +44,8 @@ class Spec:
         """Raise ConfigError, with a sentence, for a value out of range."""
         if self.choices and value not in self.choices:
             raise ConfigError(
-                f"parameter {self.name} is '{value}', but must be one of {', '.join(self.choices)}"
+                f"parameter {self.name} is '{shown(str(value))}', but must be one of "
+                f"{', '.join(self.choices)}"
             )
         if self.low is not None and self.high is not None:
             assert not isinstance(value, str)  # only numbers have a range
@@ -92,9 +88,27 @@ SPECS: tuple[Spec, ...] = (
         1024,
     ),
     Spec("image_transport", "raw", "form of the images", choices=("raw", "compressed")),
+    Spec(
+        "compressed_formats",
+        ",".join(DEFAULT_LIMITS.formats),
+        f"formats of compressed images that are decoded, with commas, out of {', '.join(FORMATS)}",
+    ),
+    Spec(
+        "max_image_pixels",
+        DEFAULT_LIMITS.max_pixels,
+        "largest image that is taken, width times height",
+        1,
+        1_000_000_000,
+    ),
     Spec("max_targets", 1, "targets to follow; with 1 a new target replaces the old", 1, 64),
-    Spec("ring_frames", 90, "recent images kept for init boxes: number at most", 1, 1000),
-    Spec("ring_mb", 128, "recent images kept for init boxes: megabytes at most", 1, 16384),
+    Spec("ring_s", 3.0, "recent images kept for selections, s", 0.0, 60.0),
+    Spec(
+        "ring_mb",
+        128,
+        "recent images kept for selections, megabytes at most; old ones are reduced to fit",
+        1,
+        16384,
+    ),
     Spec("publish_detections", False, "also publish vision_msgs/Detection2DArray"),
     Spec(
         "catch_up_max_ms",
@@ -136,11 +150,36 @@ SPECS: tuple[Spec, ...] = (
         1e7,
         live=True,
     ),
+    Spec(
+        "lost_timeout_s",
+        30.0,
+        "how long a target may be LOST until it is given up, s; 0 is for ever",
+        0.0,
+        86400.0,
+        live=True,
+    ),
     Spec("debug_image", True, "publish ~/debug_image while somebody listens", live=True),
+    Spec(
+        "preview_size_px",
+        640,
+        "longest side of the pictures on ~/preview/compressed, px",
+        16,
+        8192,
+        live=True,
+    ),
+    Spec(
+        "preview_rate_hz",
+        15.0,
+        "pictures a second on ~/preview/compressed at most, Hz; 0 is none",
+        0.0,
+        1000.0,
+        live=True,
+    ),
+    Spec("preview_quality", 70, "JPEG quality of ~/preview/compressed", 1, 100, live=True),
     Spec(
         "lost_threshold",
         -1.0,
-        f"score below which an image counts as a miss; 0 is never; {_MODELS_OWN}",
+        f"score of the candidate below which an image counts as a miss; 0 is never; {_MODELS_OWN}",
         -1.0,
         1.0,
         live=True,
@@ -156,9 +195,17 @@ SPECS: tuple[Spec, ...] = (
     Spec(
         "found_threshold",
         -1.0,
-        f"score that a LOST target must reach to be TRACKING again; {_MODELS_OWN}",
+        f"score of the candidate that counts as a hit while LOST; {_MODELS_OWN}",
         -1.0,
         1.0,
+        live=True,
+    ),
+    Spec(
+        "found_after_frames",
+        -1,
+        f"hits in a row until a LOST target is TRACKING again; {_MODELS_OWN}",
+        -1,
+        10000,
         live=True,
     ),
     Spec(
@@ -196,6 +243,9 @@ SPECS: tuple[Spec, ...] = (
 )
 BY_NAME: dict[str, Spec] = {spec.name: spec for spec in SPECS}
 
+# Names of the release before, and what to set instead.
+RENAMED = {"ring_frames": "ring_s"}
+
 _TRACKER_FIELDS = tuple(
     field.name for field in dataclasses.fields(TrackerConfig) if field.name in BY_NAME
 )
@@ -231,118 +281,35 @@ def worker_settings(values: Mapping[str, Any], own: TrackerConfig) -> WorkerSett
         catch_up_max_ms=values["catch_up_max_ms"],
         init_stamp_tolerance_ms=values["init_stamp_tolerance_ms"],
         init_wait_ms=values["init_wait_ms"],
+        lost_timeout_s=values["lost_timeout_s"],
     )
+
+
+def image_limits(values: Mapping[str, Any]) -> ImageLimits:
+    """Which images are taken.
+
+    Raises:
+        ConfigError: a format that is not known.
+    """
+    formats = tuple(name.strip() for name in values["compressed_formats"].split(","))
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise ConfigError(
+            f"parameter compressed_formats names '{shown(unknown[0])}', but must be some of "
+            f"{', '.join(FORMATS)}, with commas between them"
+        )
+    return ImageLimits(values["max_image_pixels"], formats)
 
 
 def unknown_parameters(names: Iterable[str]) -> list[str]:
     """A sentence for each name that is no parameter of this node, with the nearest one."""
-    faults = []
+    warnings = []
     for name in names:
         if name in BY_NAME or name.startswith(_ROS_OWN):
             continue
-        near = difflib.get_close_matches(name, BY_NAME, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        faults.append(f"there is no parameter {name}{hint}")
-    return faults
-
-
-class NodeParameters:
-    """The parameters of a node, declared from the table.
-
-    A bad value from the command line or a YAML file does not end the node here: the default is
-    declared instead, and :attr:`faults` says what is wrong until the parameter is set again.
-
-    Args:
-        node: declares the parameters.
-        given: names of all parameters given at start; unknown ones are faults.
-        on_change: called with all values before a change is accepted; may raise ConfigError.
-        is_configured: whether only live parameters may change.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        given: Iterable[str],
-        on_change: Callable[[Mapping[str, Any]], None],
-        is_configured: Callable[[], bool],
-    ) -> None:
-        self._node = node
-        self._on_change = on_change
-        self._is_configured = is_configured
-        self._faults: dict[str, str] = {}
-        for spec in SPECS:
-            self._declare(spec)
-        self._unknown = unknown_parameters(given)
-        node.add_on_set_parameters_callback(self._on_set)
-
-    @property
-    def faults(self) -> list[str]:
-        """What is wrong with the values given at start, a sentence each."""
-        return [*self._unknown, *self._faults.values()]
-
-    def values(self) -> dict[str, Any]:
-        """All values by name."""
-        return {spec.name: self._node.get_parameter(spec.name).value for spec in SPECS}
-
-    def _declare(self, spec: Spec) -> None:
-        from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-
-        descriptor = _descriptor(spec)
-        try:
-            value = self._node.declare_parameter(spec.name, spec.default, descriptor).value
-            spec.check(value)
-            return
-        except InvalidParameterTypeException:
-            wanted = type(spec.default).__name__
-            example = " (write 1.0, not 1)" if wanted == "float" else ""
-            self._faults[spec.name] = f"parameter {spec.name} must be of type {wanted}{example}"
-        except InvalidParameterValueException:
-            limits = f"from {spec.low:g} to {spec.high:g}" if spec.low is not None else "valid"
-            self._faults[spec.name] = f"parameter {spec.name} must be {limits}"
-        except ConfigError as error:
-            self._faults[spec.name] = str(error)
-            return
-        self._node.declare_parameter(spec.name, spec.default, descriptor, ignore_override=True)
-
-    def _on_set(self, parameters: Sequence[Parameter]) -> SetParametersResult:
-        from rcl_interfaces.msg import SetParametersResult
-
-        ours = [parameter for parameter in parameters if parameter.name in BY_NAME]
-        try:
-            for parameter in ours:
-                spec = BY_NAME[parameter.name]
-                spec.check(parameter.value)
-                if not spec.live and self._is_configured():
-                    raise ConfigError(
-                        f"parameter {spec.name} is fixed while the node is configured: "
-                        "clean the node up first (ros2 lifecycle set NODE cleanup)"
-                    )
-            if ours:
-                self._on_change({**self.values(), **{p.name: p.value for p in ours}})
-        except ConfigError as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        for parameter in ours:
-            self._faults.pop(parameter.name, None)
-        return SetParametersResult(successful=True)
-
-
-def _descriptor(spec: Spec) -> ParameterDescriptor:
-    from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-
-    descriptor = ParameterDescriptor(description=spec.description)
-    if spec.choices:
-        descriptor.additional_constraints = f"one of {', '.join(spec.choices)}"
-    if not spec.live:
-        descriptor.additional_constraints += (
-            f"{'; ' if spec.choices else ''}fixed while the node is configured"
-        )
-    if spec.low is not None and spec.high is not None:
-        if isinstance(spec.default, float):
-            descriptor.floating_point_range = [
-                FloatingPointRange(from_value=float(spec.low), to_value=float(spec.high))
-            ]
-        else:
-            descriptor.integer_range = [
-                IntegerRange(from_value=int(spec.low), to_value=int(spec.high), step=1)
-            ]
-    return descriptor
+        if name in RENAMED:
+            warnings.append(f"parameter {name} has no effect any more: set {RENAMED[name]}")
+            continue
+        near = difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.0)
+        warnings.append(f"there is no parameter {name}; the nearest name is {near[0]}")
+    return warnings

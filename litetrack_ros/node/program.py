@@ -16,7 +16,8 @@ from litetrack_ros.backends.base import Backend
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.dependencies import require
-from litetrack_ros.errors import LiteTrackError
+from litetrack_ros.errors import LiteTrackError, shown
+from litetrack_ros.node.stderr_filter import bounded_stderr
 
 if TYPE_CHECKING:
     from litetrack_ros.node.tracker_node import TrackerNode
@@ -79,7 +80,8 @@ def run_program(opener: Callable[[ModelChoice], Backend] = open_backend) -> NoRe
     Python's own end would unload PyTorch or the GPU's libraries piece by piece, which takes
     seconds on a busy robot; nothing is left for it to do.
     """
-    status = main(opener=opener)
+    with bounded_stderr():
+        status = main(opener=opener)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -108,8 +110,8 @@ def _spin(node: TrackerNode, is_ending: threading.Event) -> None:
             try:
                 executor.spin_once(timeout_sec=_POLL_S)
             except RuntimeError as error:
-                # rclpy lets a lifecycle transition that is not possible in the present state
-                # (say, activate before configure) end the whole program.
-                node.get_logger().error(f"a request failed: {error}")
+                # rclpy lets what a callback of its own raises end the whole program.
+                text = shown(f"a request failed: {error}", 500)
+                node.get_logger().error(text, throttle_duration_sec=_POLL_S * 50)
     finally:
         executor.shutdown(timeout_sec=0)

@@ -1,4 +1,4 @@
-"""What the window for selecting a target shows, and what a dragged box means. No ROS, no window.
+"""What the window for selecting a target shows; what drags and clicks mean. No ROS, no window.
 
 The picture that is shown stands still while a box is dragged, since the box belongs to it: its
 stamp goes out with the box.
@@ -10,22 +10,24 @@ from typing import NamedTuple
 
 import numpy as np
 
+from litetrack_ros.errors import BoxError
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.media.drawing import TRACKER_COLORS, draw_box
 from litetrack_ros.node.overlay import DrawnBox, draw_overlay
 from litetrack_ros.opencv import cv2
+from litetrack_ros.tracker.points import Taps
 
 MAX_HELD = 30  # pictures that wait for their boxes
-SMALLEST_PX = 4  # a click is no box
-HINT = "drag a box around the target; q quits"
+SMALLEST_PX = 4  # a drag that is shorter is a click
+HINT = "click on the target, again for another size, or drag a box around it; q quits"
 
 
 class Selection(NamedTuple):
-    """A box that was dragged.
+    """A box that was dragged, or found around a click.
 
     Attributes:
-        box_xywh: pixels of the picture it was dragged on.
+        box_xywh: pixels of the picture that was shown.
         stamp_ns: of that picture.
     """
 
@@ -44,6 +46,8 @@ class SelectView:
         self._boxes_ns = -1
         self._start_xy: tuple[int, int] | None = None
         self._end_xy = (0, 0)
+        self._taps = Taps()
+        self._hint = HINT
 
     def add_image(self, image_bgr: Uint8Image, stamp_ns: int) -> None:
         """A picture came. It is shown at once, unless boxes come and choose the picture."""
@@ -67,7 +71,7 @@ class SelectView:
             self._boxes_ns = stamp_ns
 
     def on_mouse(self, event: int, x: int, y: int) -> Selection | None:
-        """A mouse event of OpenCV in pixels of the canvas; a selection when a drag has ended."""
+        """A mouse event of OpenCV in pixels of the canvas; a selection when the button comes up."""
         if self._shown is None:
             return None
         if event == cv2.EVENT_LBUTTONDOWN:
@@ -80,14 +84,25 @@ class SelectView:
             self._start_xy = None
             if box is not None and box[2:].min() >= SMALLEST_PX:
                 return Selection(box, self._shown_ns)
+            return self._clicked(self._shown, x, y)
         return None
+
+    def _clicked(self, picture: Uint8Image, x: int, y: int) -> Selection | None:
+        """The object under a click; where there is none the canvas says why."""
+        try:
+            found = self._taps.candidate(picture, (x, y))
+        except BoxError as error:
+            self._hint = str(error)
+            return None
+        self._hint = HINT
+        return Selection(found.box_xywh, self._shown_ns)
 
     def canvas(self) -> Uint8Image | None:
         """A new picture to show; None before the first one came."""
         if self._shown is None:
             return None
         boxes = self._boxes if self._boxes_ns == self._shown_ns else ()
-        canvas = draw_overlay(self._shown, "bgr", boxes, HINT)
+        canvas = draw_overlay(self._shown, "bgr", boxes, self._hint)
         box = self._dragged()
         if box is not None:
             draw_box(canvas, box, TRACKER_COLORS[1])

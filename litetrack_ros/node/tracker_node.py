@@ -1,8 +1,9 @@
 """The lifecycle node: wires images, init boxes, the tracker's thread and the results together."""
 
 import gc
-import time
+import math
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,35 +16,42 @@ from std_srvs.srv import SetBool, Trigger
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
-from litetrack_ros.errors import ConfigError, LiteTrackError
+from litetrack_ros.errors import ConfigError, LiteTrackError, shown
 from litetrack_ros.node.compat import (
+    answer_impossible_transitions,
     cv_bridge_fallback,
+    lifecycle_label,
     optional_module,
     parameter_override_names,
 )
+from litetrack_ros.node.declaration import NodeParameters
 from litetrack_ros.node.diagnostics import (
     NoticeBoard,
     images_status,
     latency_status,
     model_status,
-    no_image_message,
     targets_status,
 )
-from litetrack_ros.node.frames import FrameRing, FrameSlot
-from litetrack_ros.node.init_boxes import InitQueue, InitRequest
-from litetrack_ros.node.inputs import ImageInput, InitInput
-from litetrack_ros.node.messages import WINDOW_S, Outputs, diagnostic_array
+from litetrack_ros.node.events import Event, EventKind
+from litetrack_ros.node.frames import FrameRing, FrameSlot, ReceivedFrame
+from litetrack_ros.node.inputs import ImageInput
+from litetrack_ros.node.messages import WINDOW_S, EventOutput, Outputs, diagnostic_array
 from litetrack_ros.node.parameters import (
-    NodeParameters,
+    image_limits,
     model_choice,
     tracker_config,
     worker_settings,
 )
+from litetrack_ros.node.requests import InitRequest, Outcome, RequestDesk
+from litetrack_ros.node.selection import SelectionInput
+from litetrack_ros.node.sizes import Size
 from litetrack_ros.node.worker import TrackingWorker
+from litetrack_ros.srv import Remove
 from litetrack_ros.tracker.tracker import MultiTracker
 
 _DIAGNOSTIC_PERIOD_S = 1.0
 _STOP_TIMEOUT_S = 30.0  # a model call may take long, and the next thread must not meet it
+_MAX_FAULT = 1000  # characters of a message
 _EXIT_TIMEOUT_S = 0.5  # nobody comes after this thread
 
 BackendOpener = Callable[[ModelChoice], Backend]
@@ -52,15 +60,12 @@ BackendOpener = Callable[[ModelChoice], Backend]
 class _NodeSession:
     """What exists while the node is configured."""
 
-    def __init__(self, backend: Backend, slot: FrameSlot, inits: InitQueue, outputs: Outputs):
+    def __init__(self, backend: Backend, slot: FrameSlot, outputs: Outputs):
         self.backend = backend
         self.slot = slot
-        self.inits = inits
         self.outputs = outputs
         self.is_enabled = True
-        self.services: list[Any] = []
         self.images: ImageInput | None = None
-        self.init_input: InitInput | None = None
         self.worker: TrackingWorker | None = None
 
 
@@ -84,7 +89,18 @@ class TrackerNode(LifecycleNode):
             self._on_parameters,
             lambda: self._session is not None,
         )
+        for warning in self.parameters.warnings:
+            self.get_logger().warning(warning)
         self._values = self.parameters.values()
+        self._events = EventOutput(self)
+        self._desk = RequestDesk(self._on_request_end)
+        self._selection = SelectionInput(
+            self, self._desk, self._newest, self._why_not, self._wake_worker
+        )
+        self.create_service(Trigger, "~/reset", self._on_reset)
+        self.create_service(SetBool, "~/enable", self._on_enable)
+        self.create_service(Remove, "~/remove", self._on_remove)
+        answer_impossible_transitions(self, lambda text: self._board.post("transition", text))
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_DIAGNOSTIC_PERIOD_S, self._diagnose, clock=self._steady_clock)
@@ -92,14 +108,14 @@ class TrackerNode(LifecycleNode):
     # Transitions
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the model and make topics and services."""
+        """Load the model and make the topics of results."""
         self._values = values = self.parameters.values()
         try:
             if self.parameters.faults:
                 raise ConfigError("; ".join(self.parameters.faults))
             self._session = self._open_session(values)
         except (LiteTrackError, OSError, RuntimeError, MemoryError) as error:
-            self._fault = f"cannot configure: {' '.join(str(error).split())}"
+            self._fault = shown(f"cannot configure: {' '.join(str(error).split())}", _MAX_FAULT)
             self.get_logger().error(self._fault)
             return TransitionCallbackReturn.FAILURE
         self._fault = ""
@@ -111,7 +127,7 @@ class TrackerNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Start the tracking thread and subscribe to images and init boxes."""
+        """Start the tracking thread and subscribe to images."""
         session, values = self._session, self._values
         assert session is not None  # configured, by the lifecycle
         fallback = cv_bridge_fallback()
@@ -122,12 +138,13 @@ class TrackerNode(LifecycleNode):
                 session.slot,
                 self._board,
                 fallback,
+                image_limits(values),
                 lambda: self._values["stale_stamp_ms"],
                 WINDOW_S,
             )
         # What rclpy raises for QoS parameters it cannot use.
         except (ParameterException, RuntimeError, ValueError) as error:
-            self._fault = f"cannot subscribe to the images: {error}"
+            self._fault = shown(f"cannot subscribe to the images: {error}", _MAX_FAULT)
             self.get_logger().error(self._fault)
             return TransitionCallbackReturn.FAILURE
         session.worker = TrackingWorker(
@@ -135,11 +152,10 @@ class TrackerNode(LifecycleNode):
             worker_settings(values, session.backend.tracker_config),
             values["max_targets"],
             session.slot,
-            session.inits,
+            self._desk,
             session.images.convert,
             session.outputs,
         )
-        session.init_input = InitInput(self, session.slot.newest, self._on_init)
         session.worker.start()
         if session.is_enabled:
             session.slot.open()
@@ -150,41 +166,44 @@ class TrackerNode(LifecycleNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop tracking; targets are dropped."""
-        self._stop()
+        self._stop("the node was deactivated")
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let go of the model, topics and services."""
-        self._close_session()
+        """Let go of the model and the topics of results."""
+        self._close_session("the node was cleaned up")
         gc.collect()  # networks hold cycles; without this the next one is loaded beside the old
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """As deactivate and cleanup."""
-        self._close_session()
+        self._close_session("the node was shut down")
         return super().on_shutdown(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """After a transition that failed with an exception: back to unconfigured."""
-        self._close_session()
+        self._close_session("a transition failed")
         return super().on_error(state)
 
     @property
     def lifecycle_state(self) -> str:
         """Label of the present state, such as ``active``."""
-        return str(self._state_machine.current_state[1])
+        return lifecycle_label(self)
 
     def close(self) -> None:
         """End the tracking thread and destroy the node, whatever its state."""
-        self._close_session(_EXIT_TIMEOUT_S)
+        self._close_session("the node ended", _EXIT_TIMEOUT_S)
         self.destroy_node()
 
     # Building and taking apart
 
     def _open_session(self, values: Mapping[str, Any]) -> _NodeSession:
-        backend = self._opener(model_choice(values))
-        tracker_config(values, backend.tracker_config)  # raises if they do not fit together
-        _warm_up(backend)
+        image_limits(values)  # raises before the model is loaded
+        # A model takes seconds to load: meanwhile whoever asks for a target is told so.
+        with ThreadPoolExecutor(1, "loading") as loader:
+            loading = loader.submit(self._open_backend, values)
+            self._selection.serve_until(loading.done)
+        backend = loading.result()
         vision_msgs = None
         if values["publish_detections"]:
             vision_msgs = optional_module("vision_msgs.msg")
@@ -194,70 +213,113 @@ class TrackerNode(LifecycleNode):
                     "ros-$ROS_DISTRO-vision-msgs, or switch it off"
                 )
         self._board.clear()
-        slot = FrameSlot(FrameRing(values["ring_frames"], values["ring_mb"] * 1_000_000))
+        slot = FrameSlot(FrameRing(values["ring_s"], values["ring_mb"] * 1_000_000))
         slot.close()
-        outputs = Outputs(self, slot, self._board, lambda: self._values["debug_image"], vision_msgs)
-        session = _NodeSession(backend, slot, InitQueue(values["max_targets"]), outputs)
-        session.services = [
-            self.create_service(Trigger, "~/reset", self._on_reset),
-            self.create_service(SetBool, "~/enable", self._on_enable),
-        ]
-        return session
+        outputs = Outputs(
+            self, slot, self._board, lambda: self._values, self._events.tell, vision_msgs
+        )
+        self._desk.max_targets = values["max_targets"]
+        return _NodeSession(backend, slot, outputs)
 
-    def _stop(self, timeout_s: float = _STOP_TIMEOUT_S) -> None:
+    def _open_backend(self, values: Mapping[str, Any]) -> Backend:
+        backend = self._opener(model_choice(values))
+        tracker_config(values, backend.tracker_config)  # raises if they do not fit together
+        _warm_up(backend)
+        return backend
+
+    def _stop(self, reason: str, timeout_s: float = _STOP_TIMEOUT_S) -> None:
+        """End the requests and the targets, then the thread."""
         session = self._session
+        if session is not None and session.worker is not None:
+            session.slot.close()
+            session.worker.drop_targets(reason)
+        self._desk.drop(reason)
+        self._selection.send_answers()
         if session is None:
             return
-        session.slot.close()
-        for source in (session.images, session.init_input):
-            if source is not None:
-                source.destroy()
-        session.images = session.init_input = None
+        if session.images is not None:
+            session.images.destroy()
+            session.images = None
         if session.worker is not None:
-            session.worker.drop_targets()
             if not session.worker.stop(timeout_s):
                 self.get_logger().warning("the model is still at work: not waiting for it")
             session.worker = None
 
-    def _close_session(self, timeout_s: float = _STOP_TIMEOUT_S) -> None:
-        self._stop(timeout_s)
+    def _close_session(self, reason: str, timeout_s: float = _STOP_TIMEOUT_S) -> None:
+        self._stop(reason, timeout_s)
         session, self._session = self._session, None
-        if session is None:
-            return
-        session.outputs.destroy()
-        for service in session.services:
-            self.destroy_service(service)
+        if session is not None:
+            session.outputs.destroy()
 
     # Callbacks
 
-    def _on_init(self, request: InitRequest) -> None:
+    def _newest(self) -> tuple[ReceivedFrame | None, Size | None]:
         session = self._session
         if session is None or session.worker is None:
+            return None, None
+        return session.slot.newest(), session.worker.image_size
+
+    def _why_not(self) -> str:
+        """Why no request can be served now, empty where it can."""
+        session = self._session
+        if session is None or session.worker is None:
+            return f"the node is {self.lifecycle_state}, not active (ros2 lifecycle set)"
+        return "" if session.is_enabled else "the node is disabled (service ~/enable)"
+
+    def _wake_worker(self) -> None:
+        if self._session is not None:
+            self._session.slot.nudge()
+
+    def _on_request_end(self, request: InitRequest) -> None:
+        """Tell of the end of any request, in whatever thread it came about."""
+        ending, target_id = request.ending, request.target_id
+        assert ending is not None  # called at its end
+        if ending.outcome is Outcome.ACCEPTED:
+            self._board.end("init_refused")
+            caught_up = f"{ending.caught_up} images caught up"
+            self._events.tell(
+                Event(EventKind.SELECTED, target_id, caught_up, ending.header, ending.box_xywh)
+            )
             return
-        if not session.is_enabled:
-            session.worker.refuse(request, "the node is disabled (service ~/enable)")
-        elif not session.inits.put(request):
-            session.worker.refuse(request, "max_targets init boxes of other targets are waiting")
-        else:
-            session.slot.nudge()
+        self._events.tell(Event(EventKind.REFUSED, target_id, ending.reason))
+        if ending.outcome is Outcome.REFUSED:
+            text = f"selection of target '{target_id}' refused: {ending.reason}"
+            self._board.post("init_refused", text, is_logged=False)  # the event is
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         session = self._session
-        if session is not None and session.worker is not None:
-            session.worker.drop_targets()
+        if session is None or session.worker is None:
+            response.success, response.message = False, self._why_not()
+            return response
+        session.worker.drop_targets("all targets were reset")
+        self._selection.send_answers()
         response.success, response.message = True, "all targets dropped"
+        return response
+
+    def _on_remove(self, request: Remove.Request, response: Remove.Response) -> Remove.Response:
+        session, target_id = self._session, request.target_id
+        if session is None or session.worker is None:
+            response.success, response.message = False, self._why_not()
+            return response
+        response.success = session.worker.drop_target(target_id, "the target was removed")
+        self._selection.send_answers()
+        followed = ", ".join(f"'{t.target_id}'" for t in session.worker.targets) or "none"
+        what = "removed" if response.success else "there is no such target"
+        response.message = f"{what}; targets followed: {followed}"
         return response
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         session = self._session
-        assert session is not None  # the service exists with the session
+        if session is None or session.worker is None:
+            response.success, response.message = False, self._why_not()
+            return response
         session.is_enabled = request.data
-        if session.worker is not None:
-            if request.data:
-                session.slot.open()
-            else:
-                session.slot.close()
-                session.worker.drop_targets()
+        if request.data:
+            session.slot.open()
+        else:
+            session.slot.close()
+            session.worker.drop_targets("the node was disabled")
+            self._selection.send_answers()
         response.success = True
         response.message = "enabled" if request.data else "disabled, all targets dropped"
         self.get_logger().info(response.message)
@@ -275,16 +337,21 @@ class TrackerNode(LifecycleNode):
 
     def _diagnose(self) -> None:
         session, board = self._session, self._board
+        self._events.flush()
         info = session.backend.info if session is not None else None
         statuses = [
             model_status(info, self.lifecycle_state, self._fault, board.active("tracking_failed"))
         ]
         if session is not None and session.images is not None and session.worker is not None:
-            self._check_silence(session, session.images)
+            session.images.check(
+                self._values["no_image_timeout_s"] if session.is_enabled else math.inf
+            )
             windows = session.outputs.windows
             stages = {"stamp to callback": session.images.transport_window, **windows}
             worker, kinds = session.worker, tuple(board.active())
-            image_kinds = [k for k in kinds if k not in ("tracking_failed", "init_refused")]
+            image_kinds = [
+                k for k in kinds if k not in ("tracking_failed", "init_refused", "transition")
+            ]
             statuses += [
                 images_status(
                     session.images.topic,
@@ -293,47 +360,24 @@ class TrackerNode(LifecycleNode):
                     session.images.transport_window.rate_hz(),
                     windows["total"].rate_hz(),
                     session.slot.held,
+                    session.images.losses,
                     board.active(*image_kinds) if image_kinds else {},
                 ),
                 latency_status(stages, self.get_parameter("use_sim_time").value),
                 targets_status(
                     worker.targets,
                     session.is_enabled,
-                    worker.inits_accepted,
-                    worker.inits_refused,
+                    self._desk.counts,
                     board.active("init_refused"),
                 ),
             ]
         self._diagnostics.publish(
             diagnostic_array(
                 self.get_clock().now().to_msg(),
-                self.get_name(),
+                self.get_name() if self.get_namespace() == "/" else self.get_fully_qualified_name(),
                 info.device_name if info is not None else "",
                 statuses,
             )
-        )
-
-    def _check_silence(self, session: _NodeSession, images: ImageInput) -> None:
-        silent_s = time.perf_counter() - images.last_arrival_s
-        if silent_s < self._values["no_image_timeout_s"]:
-            return
-        compressed = self._values["image_transport"] == "compressed"
-        wanted = f"sensor_msgs/msg/{'CompressedImage' if compressed else 'Image'}"
-        topics = [
-            name
-            for name, types in self.get_topic_names_and_types()
-            if wanted in types and self.count_publishers(name)
-        ]
-        own = self.resolve_topic_name("~/debug_image")
-        self._board.post(
-            "no_images",
-            no_image_message(
-                images.topic,
-                images.qos_text,
-                silent_s,
-                self.count_publishers(images.topic),
-                [name for name in topics if name != own],
-            ),
         )
 
 

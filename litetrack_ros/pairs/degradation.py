@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from litetrack_ros.config import LimitedNumbers, Limits, Share, Span, Spread
+from litetrack_ros.config import LimitedNumbers, Limits, PositiveSpan, Share, Span, Spread
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.opencv import cv2
 
@@ -98,6 +98,21 @@ class LookRecipe(LimitedNumbers):
     later: LaterLookRecipe = field(default_factory=LaterLookRecipe)
 
 
+@dataclass(frozen=True)
+class DarkRecipe(LimitedNumbers):
+    """One picture of a pair in little light.
+
+    Attributes:
+        share: of pairs.
+        gain: of the light, evenly spread over the logarithm.
+        noise: the least that it brings, grey levels.
+    """
+
+    share: Share = 0.08
+    gain: PositiveSpan = (0.2, 0.6)
+    noise: Span = (2.0, 6.0)
+
+
 class Look(NamedTuple):
     """How a camera renders a scene.
 
@@ -175,6 +190,19 @@ def draw_later_look(rng: Rng, look: Look, recipe: LookRecipe) -> Look:
         blur_sigma_px=blur,
         motion_px=motion,
     )
+
+
+def darken(rng: Rng, recipe: DarkRecipe, first: Look, later: Look) -> tuple[Look, Look]:
+    """Both looks of a pair, now and then one of them in little light."""
+    if rng.random() >= recipe.share:
+        return first, later
+    gain = math.exp(rng.uniform(*np.log(recipe.gain)))
+    noise = float(rng.uniform(*recipe.noise))
+    dark_first = bool(rng.random() < 0.5)
+    look = first if dark_first else later
+    red, green, blue = (gain * part for part in look.gain)
+    dark = look._replace(gain=(red, green, blue), noise=max(noise, look.noise))
+    return (dark, later) if dark_first else (first, dark)
 
 
 def soften(look: Look, factor: float) -> Look:

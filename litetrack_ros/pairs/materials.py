@@ -2,8 +2,8 @@
 
 Any folder will do: a picture with an alpha channel is a cut-out, one without is a photo, a
 two-valued grey one is the mask of the object in the photo of the same name, and a folder that holds
-``frames/`` and ``masks/`` is a clip. All are decoded once and stay in memory, so that worker
-processes made by fork share them.
+``frames/`` and ``masks/`` is a clip; sequences with boxes (``groundtruth.txt``) are passed over.
+All are decoded once and stay in memory, so that worker processes made by fork share them.
 """
 
 import re
@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from litetrack_ros.datasets.sequences import GROUND_TRUTH
 from litetrack_ros.errors import DatasetError
 from litetrack_ros.images import Uint8Image, to_rgb8
 from litetrack_ros.opencv import cv2
@@ -124,8 +125,8 @@ class Materials:
             return self
         wanted = split == "validation"
         return Materials(
-            [photo for photo in self.photos if _held_out(photo.name) == wanted],
-            [cutout for cutout in self.cutouts if _held_out(cutout.name) == wanted],
+            [photo for photo in self.photos if held_out(photo.name) == wanted],
+            [cutout for cutout in self.cutouts if held_out(cutout.name) == wanted],
             [clip for clip in self.clips if (clip.name in held_out_clips) == wanted],
         )
 
@@ -222,6 +223,8 @@ def _find(folder: Path) -> tuple[list[Path], list[Path]]:
     """Pictures and clip folders below a folder, in the order of their names."""
     if (folder / "frames").is_dir() and (folder / "masks").is_dir():
         return [], [folder]
+    if (folder / GROUND_TRUTH).is_file():  # a sequence with boxes: its frames are not photos
+        return [], []
     pictures: list[Path] = []
     clip_folders: list[Path] = []
     for path in sorted(folder.iterdir()):
@@ -261,7 +264,8 @@ def _read_picture(path: Path) -> Uint8Image:
     return np.asarray(picture, dtype=np.uint8)
 
 
-def _held_out(name: str) -> bool:
+def held_out(name: str) -> bool:
+    """Whether a photo is for validation, by its name up to the first number."""
     numbered = re.match(r"\D*\d+", name)
     group = numbered.group() if numbered else name
     return zlib.crc32(group.encode()) % _HELD_OUT_ONE_IN == 0

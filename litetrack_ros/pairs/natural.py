@@ -50,7 +50,7 @@ _OUTLINE_POINTS = 32
 _SHOT_TRIES = 4  # in the last one the camera does not move
 
 
-class _Shot(NamedTuple):
+class Shot(NamedTuple):
     """A photo in a frame that shows all or a little more of it, and the target's box there."""
 
     placement: Placement
@@ -75,9 +75,9 @@ def natural_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pa
     sizes = recipe.sizes
     size = draw_log(rng, sizes.first_px)
     scale = min(how.largest_zoom, size / math.sqrt((x2 - x1) * (y2 - y1)))
-    first = _draw_shot(rng, how, photo, outline, scale, margin, how.first_camera)
+    first = draw_shot(rng, how, photo, outline, scale, margin, how.first_camera)
     later_scale = scale * math.exp(draw_limited(rng, sizes.later, sizes.later_limit))
-    later = _draw_shot(rng, how, photo, outline, later_scale, margin, 1.0)
+    later = draw_shot(rng, how, photo, outline, later_scale, margin, 1.0)
     init_box = loosen(rng, recipe.boxes, first.box_xywh)
     template_region = CropRegion.around(init_box, config.template_factor, config.template_size)
     search_region = draw_search_region(rng, recipe.boxes, later.box_xywh, config)
@@ -101,10 +101,10 @@ def natural_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pa
         layers += [] if occluder is None else [occluder]
     look = draw_look(rng, recipe.look)
     return make_pair(
-        _crop(rng, photo, first, [], template_region, look),
+        crop_shot(rng, photo, first, [], template_region, look),
         template_region,
         init_box,
-        _crop(
+        crop_shot(
             rng,
             later_photo,
             later._replace(placement=placement),
@@ -142,7 +142,7 @@ def _draw_region(rng: Rng, recipe: NaturalRecipe, photo: Uint8Image) -> Points:
     return ((0.5 + 0.5 * unit) * (w, h) + (x, y)).astype(np.float32)
 
 
-def _draw_shot(
+def draw_shot(
     rng: Rng,
     recipe: NaturalRecipe,
     photo: Uint8Image,
@@ -150,7 +150,7 @@ def _draw_shot(
     scale: float,
     margin: float,
     strength: float,
-) -> _Shot:
+) -> Shot:
     """A photo under a camera pose, in the rectangle that it fills or, mirrored, a larger one.
 
     Args:
@@ -194,17 +194,18 @@ def _draw_shot(
     else:
         x1, y1, x2, y2 = bounds
         box = np.array([x1, y1, x2 - x1, y2 - y1])
-    return _Shot(placement, max(frame_width, 1), max(frame_height, 1), box)
+    return Shot(placement, max(frame_width, 1), max(frame_height, 1), box)
 
 
-def _crop(
+def crop_shot(
     rng: Rng,
     photo: Uint8Image,
-    shot: _Shot,
+    shot: Shot,
     layers: list[Layer],
     region: CropRegion,
     look: Look,
 ) -> Uint8Image:
+    """Draw what a region shows of a shot, ``(S, S, 3)`` uint8 RGB."""
     frame = Composition(shot.width, shot.height, photo, shot.placement, layers, look)
     return draw_crop(frame, region, rng)
 
@@ -237,10 +238,10 @@ def filmed_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pai
     look = draw_look(rng, recipe.look)._replace(low_res=1.0, blur_sigma_px=0.0)
     later_look = draw_later_look(rng, look, recipe.look)
     return make_pair(
-        _draw(rng, first, scale, mirrored, [], look, template_region),
+        draw_filmed(rng, first, scale, mirrored, [], look, template_region),
         template_region,
         init_box,
-        _draw(rng, later, scale, mirrored, layers, later_look, search_region),
+        draw_filmed(rng, later, scale, mirrored, layers, later_look, search_region),
         search_region,
         None if absent else later_box,
     )
@@ -248,13 +249,18 @@ def filmed_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pai
 
 def _frame(clip: Clip, index: int, scale: float, mirrored: bool) -> tuple[Uint8Image, FloatArray]:
     frame = clip.frames[index]
-    x, y, w, h = clip.boxes_xywh[index]
+    return frame, shown_box(clip.boxes_xywh[index], frame.shape[1], scale, mirrored)
+
+
+def shown_box(box_xywh: FloatArray, width_px: int, scale: float, mirrored: bool) -> FloatArray:
+    """A box in a frame ``width_px`` wide, where that is shown at a scale and perhaps mirrored."""
+    x, y, w, h = box_xywh
     if mirrored:
-        x = frame.shape[1] - x - w
-    return frame, np.array([x, y, w, h]) * scale
+        x = width_px - x - w
+    return np.array([x, y, w, h]) * scale
 
 
-def _draw(
+def draw_filmed(
     rng: Rng,
     picture: Uint8Image,
     scale: float,
@@ -263,6 +269,7 @@ def _draw(
     look: Look,
     region: CropRegion,
 ) -> Uint8Image:
+    """Draw what a region shows of a frame of a video, ``(S, S, 3)`` uint8 RGB."""
     height, width = picture.shape[:2]
     matrix = zoom(scale, scale)
     if mirrored:

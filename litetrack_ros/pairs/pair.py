@@ -34,6 +34,11 @@ class Pair(NamedTuple):
     present: bool
 
 
+def pair_generator(seed: int, index: int) -> np.random.Generator:
+    """The random numbers of a pair: a function of a seed and an index, both at least 0."""
+    return np.random.Generator(np.random.Philox(key=np.array([seed, index], dtype=np.uint64)))
+
+
 def make_pair(
     template: Uint8Image,
     template_region: CropRegion,

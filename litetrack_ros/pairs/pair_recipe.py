@@ -13,9 +13,11 @@ from litetrack_ros.config import (
     Spread,
 )
 from litetrack_ros.errors import ConfigError
-from litetrack_ros.pairs.degradation import LookRecipe
+from litetrack_ros.pairs.degradation import DarkRecipe, LookRecipe
 from litetrack_ros.pairs.poses import BoxRecipe, PoseRecipe
 from litetrack_ros.pairs.sprites import SpriteRecipe
+
+_SHARES_ERROR = 1e-6  # of their sum
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,46 @@ class PastedRecipe(LimitedNumbers):
 
 
 @dataclass(frozen=True)
+class RealRecipe(LimitedNumbers):
+    """Pairs from real video with boxes and from photos whose objects are outlined (``sources``).
+
+    Attributes:
+        max_gap: frames between the two of a video, at most; either may come first.
+        scale, least_side_px: at which video is shown, evenly spread over the logarithm; root of a
+            target's area that is not made smaller, and of the smallest object of a photo.
+        mirrored: share of pairs that are mirrored.
+        absent: share of pairs without the target in the search region.
+        gone: of those from video that leaves its target for a while, share that show such a frame.
+        beside, beside_inside: of the others, share whose region lies beside the target, in the
+            same frame; least part of it that shows the frame. The rest show another video's target.
+        same_photo: of those from photos, share whose region shows another object of the class in
+            the same photo, where there is one; the rest show one of another photo.
+        look_alikes, look_alike_count: share of photos' search regions with objects of the target's
+            class pasted around it; how many, both included.
+        largest_part: of its photo; a larger object is pasted on another photo.
+        camera: how much a photo's camera moves, over ``natural_pair``'s.
+        look: what a camera does to both pictures.
+        dark: one of them in little light.
+    """
+
+    max_gap: Annotated[int, Limits(1)] = 24
+    scale: PositiveSpan = (0.3, 1.0)
+    least_side_px: Spread = 8.0
+    mirrored: Share = 0.5
+    absent: Share = 0.2
+    gone: Share = 0.5
+    beside: Share = 0.6
+    beside_inside: Share = 0.5
+    same_photo: Share = 0.5
+    look_alikes: Share = 0.4
+    look_alike_count: CountSpan = (1, 2)
+    largest_part: Share = 0.12
+    camera: Spread = 1.5
+    look: LookRecipe = field(default_factory=LookRecipe)
+    dark: DarkRecipe = field(default_factory=DarkRecipe)
+
+
+@dataclass(frozen=True)
 class PairRecipe(LimitedNumbers):
     """What synthetic pairs hold: shares in [0, 1], and how each part is drawn.
 
@@ -222,6 +264,7 @@ class PairRecipe(LimitedNumbers):
         distractor, occluder: the objects around the target.
         look: what a camera does to all of it.
         natural_pair, filmed_pair, pasted_pair: what is drawn for one kind of pairs alone.
+        real_pair: pairs that are not synthetic.
     """
 
     natural: Share = 0.3
@@ -241,6 +284,7 @@ class PairRecipe(LimitedNumbers):
     natural_pair: NaturalRecipe = field(default_factory=NaturalRecipe)
     filmed_pair: FilmedRecipe = field(default_factory=FilmedRecipe)
     pasted_pair: PastedRecipe = field(default_factory=PastedRecipe)
+    real_pair: RealRecipe = field(default_factory=RealRecipe)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -286,6 +330,31 @@ class PairSampling:
             if not 0 <= getattr(self, key) <= 1:
                 raise ConfigError(f"{key} is {getattr(self, key)}, but must be from 0 to 1")
         shared_sets(self.train), shared_sets(self.validation)
+
+
+@dataclass(frozen=True)
+class SourceShares(LimitedNumbers):
+    """What pairs are made of, as shares that add up to 1; ``--data`` names the folders of all.
+
+    Attributes:
+        synthetic: pairs composed from photos, cut-outs and clips with masks.
+        clips: pairs of two frames of real video: of folders with ``groundtruth.txt``.
+        photos: pairs of outlined objects of photos: of folders in COCO's format.
+        held_out: clips for validation, by the first words of their names, parted by blanks.
+    """
+
+    synthetic: Share = 1.0
+    clips: Share = 0.0
+    photos: Share = 0.0
+    held_out: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        total = self.synthetic + self.clips + self.photos
+        if abs(total - 1.0) > _SHARES_ERROR:
+            raise ConfigError(f"the shares of sources add up to {total:g}, but must add up to 1")
+        if self.clips and not self.held_out.split():
+            raise ConfigError("held_out is empty, but must name the clips to validate on")
 
 
 def shared_sets(text: str) -> dict[str, float]:

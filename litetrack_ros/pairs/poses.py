@@ -344,6 +344,12 @@ def covered_part(target_xyxy: FloatArray, other_xyxy: FloatArray) -> float:
     return float(common / max(_NO_AREA, float(np.prod(target_xyxy[2:] - target_xyxy[:2]))))
 
 
+def region_xyxy(region: CropRegion) -> FloatArray:
+    """What a region shows of its frame and beyond."""
+    x0, y0, side = region.x0_px, region.y0_px, region.side_px
+    return np.array([x0, y0, x0 + side, y0 + side], dtype=np.float64)
+
+
 def draw_search_region(
     rng: Rng, recipe: BoxRecipe, box_xywh: FloatArray, config: ModelConfig
 ) -> CropRegion:
@@ -353,8 +359,7 @@ def draw_search_region(
     for _ in range(_REGION_TRIES):
         around = drift(rng, recipe, box_xywh)
         region = CropRegion.around(around, config.search_factor, config.search_size)
-        end = (region.x0_px + region.side_px, region.y0_px + region.side_px)
-        window = np.array([region.x0_px, region.y0_px, *end], dtype=np.float64)
+        window = region_xyxy(region)
         center = 0.5 * (target[:2] + target[2:])
         center_inside = bool(np.all(window[:2] < center) and np.all(center < window[2:]))
         if center_inside and covered_part(target, window) >= _VISIBLE_PART:

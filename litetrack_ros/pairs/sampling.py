@@ -25,7 +25,7 @@ from litetrack_ros.errors import DatasetError
 from litetrack_ros.geometry import FloatArray, xywh_to_cxcywh
 from litetrack_ros.images import Uint8Image, decode_bgr, image_size, reduction_for
 from litetrack_ros.opencv import cv2
-from litetrack_ros.pairs.pair import Pair
+from litetrack_ros.pairs.pair import Pair, pair_generator
 from litetrack_ros.pairs.pair_recipe import PairSampling
 
 MIN_SIDE_PX = 1  # of a crop in its image
@@ -263,8 +263,7 @@ class TrackingPairs:
         Raises:
             DatasetError: a hundred pairs in a row could not be read.
         """
-        key = np.array([self.seed, index], dtype=np.uint64)
-        draws = np.random.Generator(np.random.Philox(key=key))
+        draws = pair_generator(self.seed, index)
         fault: DatasetError | None = None
         for _ in range(MAX_FAULTS):
             choice = self.choose(draws)

@@ -25,7 +25,7 @@ from litetrack_ros.pairs.compose import (
 from litetrack_ros.pairs.degradation import draw_later_look, draw_look
 from litetrack_ros.pairs.materials import HELD_OUT_CLIPS, Materials, Split, Sprite, read_materials
 from litetrack_ros.pairs.natural import filmed_pair, natural_pair
-from litetrack_ros.pairs.pair import Pair, make_pair
+from litetrack_ros.pairs.pair import Pair, make_pair, pair_generator
 from litetrack_ros.pairs.pair_recipe import PairRecipe, PastedRecipe
 from litetrack_ros.pairs.poses import (
     Placement,
@@ -77,10 +77,18 @@ class _View(NamedTuple):
         )
 
 
-def pasted_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: PairRecipe) -> Pair:
-    """An object in two frames, mostly of the same scene."""
+def pasted_pair(
+    rng: Rng,
+    materials: Materials,
+    config: ModelConfig,
+    recipe: PairRecipe,
+    target: Sprite | None = None,
+) -> Pair:
+    """An object in two frames, mostly of the same scene; without a given one, any."""
     how, sizes = recipe.pasted_pair, recipe.sizes
-    first_sprite, later_sprite = _draw_target(rng, recipe, materials)
+    first_sprite, later_sprite = (
+        (target, target) if target is not None else _draw_target(rng, recipe, materials)
+    )
     pose = draw_pose(rng, recipe.pose, rng.random() < how.turned)
     later_pose = vary_pose(rng, recipe.pose, pose)
     size = draw_log(rng, sizes.first_px)
@@ -323,12 +331,10 @@ class SyntheticPairs:
 
     def pair(self, index: int) -> Pair:
         """The pair of an index (any integer of at least 0); the same in every process."""
-        key = np.array([self.seed, index], dtype=np.uint64)
-        rng = np.random.Generator(np.random.Philox(key=key))
+        rng = pair_generator(self.seed, index)
         u = rng.random()
-        make = pasted_pair
         if u < self.recipe.natural:
-            make = natural_pair
-        elif u < self.recipe.natural + self.recipe.filmed and self.materials.clips:
-            make = filmed_pair
-        return make(rng, self.materials, self.model_config, self.recipe)
+            return natural_pair(rng, self.materials, self.model_config, self.recipe)
+        if u < self.recipe.natural + self.recipe.filmed and self.materials.clips:
+            return filmed_pair(rng, self.materials, self.model_config, self.recipe)
+        return pasted_pair(rng, self.materials, self.model_config, self.recipe)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import BagError
-from litetrack_ros.files import make_folder
+from litetrack_ros.files import hidden_beside, make_folder
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Image
 from litetrack_ros.media.sources import Frame
@@ -130,7 +129,7 @@ def writing_bag(path: Path, storage: str = "mcap") -> Iterator[BagWriter]:
     if path.exists():
         raise BagError(f"{path} exists: give another name, or take it away first")
     # The files in the folder are called after it, so that the name must be right from the start.
-    hidden = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+    hidden = hidden_beside(path)
     make_folder(hidden)
     temporary = hidden / path.name
     try:
@@ -206,6 +205,8 @@ def box_array(
                 width=width,
                 height=height,
                 score=score,
+                candidate_score=float("nan"),  # neither is kept with a replay's rows
+                is_calibrated=False,
             )
         )
     return make(TRACKED_BOX_ARRAY, header=header, boxes=boxes)

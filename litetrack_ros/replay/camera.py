@@ -13,13 +13,11 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,12 +29,14 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from litetrack_ros.config import ModelChoice
+from litetrack_ros.files import scratch_folder
 from litetrack_ros.geometry import BoxLike
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.media.scene import DrawnScene
 from litetrack_ros.msg import FrameTiming, InitBox
 from litetrack_ros.node.dds import stay_on_this_machine, use_image_profile
 from litetrack_ros.node.messages import bgr8_message, ns_to_stamp, stamp_to_ns
+from litetrack_ros.processes import ending_with_us
 from litetrack_ros.replay.node_process import NodeProcess
 from litetrack_ros.replay.session import (
     NODE_NAME,
@@ -184,7 +184,7 @@ def demo_camera(model: ModelChoice | None) -> Iterator[DemoCamera]:
         else:
             stay_on_this_machine()
             namespace = f"/litetrack_demo_{os.getpid()}"
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            folder = stack.enter_context(scratch_folder("demo"))
             node = NodeProcess(model, namespace, folder / "node.log")
             stack.callback(node.end)
             camera = DemoCamera(namespace, node.check)
@@ -236,11 +236,11 @@ def measure_overhead(
     """
     namespace = f"/litetrack_overhead_{os.getpid()}"
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = stack.enter_context(scratch_folder("overhead"))
         node = NodeProcess(model, namespace, folder / "node.log")
         stack.callback(node.end)
         bare = subprocess.Popen(
-            [sys.executable, "-c", _BARE_SUBSCRIBER, f"{namespace}/bare"],
+            ending_with_us([sys.executable, "-c", _BARE_SUBSCRIBER, f"{namespace}/bare"]),
             stdout=subprocess.PIPE,
             text=True,
         )

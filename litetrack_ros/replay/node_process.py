@@ -25,6 +25,7 @@ import numpy as np
 
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.errors import ReplayError
+from litetrack_ros.processes import ending_with_us
 
 _PROGRAM = "from litetrack_ros.node.program import run_program; run_program()"
 DEFAULT_COMMAND = (sys.executable, "-c", _PROGRAM)
@@ -39,7 +40,7 @@ GpuUse = tuple[float | None, float | None]
 
 
 class NodeProcess:
-    """A running tracker node.
+    """A running tracker node; it ends with the process that started it, killed or not.
 
     Args:
         model: what it runs.
@@ -64,7 +65,7 @@ class NodeProcess:
         self._log_path = log_path
         with log_path.open("wb") as log:
             self._process = subprocess.Popen(
-                words,
+                ending_with_us(words),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -209,7 +210,9 @@ class GpuWatch:
         # Not a pipe: what nobody reads meanwhile would fill it, and stop the tool.
         # Closed by `finish`.
         self._output = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
-        self._query = subprocess.Popen(command, stdout=self._output, stderr=subprocess.DEVNULL)
+        self._query = subprocess.Popen(
+            ending_with_us(command), stdout=self._output, stderr=subprocess.DEVNULL
+        )
 
 
 def parse_nvidia_smi(lines: list[str]) -> GpuUse:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from litetrack_ros.errors import BagError, ReplayError
-from litetrack_ros.files import make_folder
+from litetrack_ros.files import make_folder, scratch_folder
 from litetrack_ros.node.dds import stay_on_this_machine, use_image_profile
 from litetrack_ros.replay.bag_reader import COMPRESSED_IMAGE, Bag
 from litetrack_ros.replay.fates import ReplayedFrame, RowWriter, attribute_fates, read_rows
@@ -58,7 +56,7 @@ def replay_bag(request: ReplayRequest, node_command: Sequence[str] = DEFAULT_COM
     use_image_profile()
     with (
         Bag(request.bag) as bag,
-        tempfile.TemporaryDirectory(prefix=f"litetrack_bag_{os.getpid()}_") as scratch,
+        scratch_folder("bag") as scratch,
     ):
         if request.report is not None:
             make_folder(request.report)
@@ -66,7 +64,7 @@ def replay_bag(request: ReplayRequest, node_command: Sequence[str] = DEFAULT_COM
         settings = NodeSettings(
             request.model,
             compressed=inputs.playlist.topic.type_name == COMPRESSED_IMAGE,
-            log_path=(request.report or Path(scratch)) / "node.log",
+            log_path=(request.report or scratch) / "node.log",
             reliable=request.mode == "lockstep",
             command=node_command,
         )
@@ -75,7 +73,7 @@ def replay_bag(request: ReplayRequest, node_command: Sequence[str] = DEFAULT_COM
         if request.mode == "peak":
             report = _search_peak(request, inputs, init, settings)
         else:
-            report = _replay_once(request, inputs, init, settings, Path(scratch) / "rows.csv")
+            report = _replay_once(request, inputs, init, settings, scratch / "rows.csv")
     status = 0
     for condition in request.conditions:
         if condition.holds(report.figures):

@@ -226,7 +226,7 @@ class ReplaySession:
 
     def check_selected(self) -> None:
         """Raise ReplayError if the node refused an init box."""
-        if int(self.collector.values("targets").get("init boxes refused", 0)):
+        if int(self.collector.values("targets").get("refused", 0)):
             raise ReplayError(
                 self.collector.complaint("targets") or "the node refused the init box"
             )
@@ -263,12 +263,12 @@ class ReplaySession:
         """The init box may reach the node after its image: the next one must not be faster."""
         if frame.box is not None:
             return
-        before = int(self.collector.values("targets").get("init boxes accepted", 0))
+        before = int(self.collector.values("targets").get("accepted", 0))
 
         def decided() -> bool:
             values = self.collector.values("targets")
-            accepted = int(values.get("init boxes accepted", 0)) > before
-            return accepted or int(values.get("init boxes refused", 0)) > 0
+            accepted = int(values.get("accepted", 0)) > before
+            return accepted or int(values.get("refused", 0)) > 0
 
         deadline_s = time.perf_counter() + ANSWER_TIMEOUT_S
         while not self.collector.wait(decided, _POLL_S):

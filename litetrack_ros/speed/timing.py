@@ -3,13 +3,14 @@
 Times are taken in turns, so that what disturbs one of the things measured disturbs all.
 """
 
+import dataclasses
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -29,9 +30,12 @@ Key = TypeVar("Key", bound=Hashable)
 Measures = dict[str, Callable[[], object]]
 
 # Every frame is a miss, so that boxes stay where they are and all steps cost the same.
-HOLD = TrackerConfig(
-    lost_threshold=1.0, lost_after_frames=1, found_threshold=1.0, search_growth=1.0
-)
+HOLD: dict[str, Any] = {
+    "lost_threshold": 1.0,
+    "lost_after_frames": 1,
+    "found_threshold": 1.0,
+    "search_growth": 1.0,
+}
 MAX_TARGETS = 8
 _CALIBRATION_FRAMES = 4
 
@@ -115,7 +119,7 @@ def measure_choice(
         stacked = backend.stack([template] * count)
         crops = np.repeat(search_crop, count, axis=0)
         subject.measures[f"search {count}"] = _search(backend, crops, stacked)
-        tracker = MultiTracker(backend, HOLD)
+        tracker = MultiTracker(backend, dataclasses.replace(backend.tracker_config, **HOLD))
         for index, box in enumerate(boxes[:count]):
             tracker.init(image, box, str(index))
         subject.measures[f"step {count}"] = _step(tracker, image)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice
+from litetrack_ros.errors import ConfigError
 
 if TYPE_CHECKING:
     from litetrack_ros.backends.base import BackendInfo
@@ -30,15 +31,15 @@ def read_request(kind: type[Request], namespace: argparse.Namespace) -> Request:
             tuple.
         namespace: the arguments.
     """
-    given, types = vars(namespace), get_type_hints(kind)
+    given = vars(namespace)
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]  # mypy knows no bound for it
-        if types[field.name] is ModelChoice:
+    for name, wanted in get_type_hints(kind).items():
+        if wanted is ModelChoice:
             names = [choice.name for choice in dataclasses.fields(ModelChoice)]
-            values[field.name] = ModelChoice(**{n: given[n] for n in names if n in given})
+            values[name] = ModelChoice(**{n: given[n] for n in names if n in given})
         else:
-            value = given[field.name]
-            values[field.name] = tuple(value) if isinstance(value, list) else value
+            value = given[name]
+            values[name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
 
 
@@ -84,6 +85,54 @@ def add_json_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as JSON")
 
 
+def add_long_term_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--long-term`` and ``--frame-rate``."""
+    parser.add_argument(
+        "--long-term",
+        action="store_true",
+        help="also measure whether the state and the score can be trusted, and how soon a target "
+        "that was away is found",
+    )
+    parser.add_argument(
+        "--frame-rate",
+        type=float,
+        default=30.0,
+        metavar="HZ",
+        help="of the sequences, for --long-term (%(default)s)",
+    )
+
+
+def check_frame_rate(frame_rate_hz: float) -> None:
+    """Refuse a rate that no sequence has.
+
+    Raises:
+        ConfigError: not above 0.
+    """
+    if not frame_rate_hz > 0:
+        raise ConfigError(f"--frame-rate is {frame_rate_hz:g}, but must be above 0")
+
+
+def add_page_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add where the operator's page is served: ``--host``, ``--port``, ``--name``, ``--cert``."""
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="listen there (%(default)s: this machine alone); 0.0.0.0 is every network, and needs "
+        "the token that is printed then",
+    )
+    parser.add_argument("--port", type=int, default=8680, help="(%(default)s)")
+    parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a name that browsers call this machine by, beside its own; may be repeated",
+    )
+    parser.add_argument("--cert", type=Path, metavar="FILE.pem", help="serve HTTPS with it")
+    parser.add_argument("--key", type=Path, metavar="FILE.pem", help="the certificate's key")
+
+
 def add_clip_arguments(parser: argparse.ArgumentParser, output_help: str) -> None:
     """Add ``--output``, ``--height`` and ``--longest`` of verbs that make clips to train on."""
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=output_help)
@@ -127,24 +176,31 @@ def init_box(src: str, given_xywh: tuple[float, ...] | None) -> FloatArray | Non
 
 
 def images_and_box(
-    source: Source, init_box_xywh: FloatArray | None
+    source: Source,
+    init_box_xywh: FloatArray | None,
+    init_point_xy: tuple[float, ...] | None = None,
 ) -> tuple[Iterator[Image], FloatArray]:
     """A source's images, and the target's box in the first, dragged on the display if not known.
 
     Args:
         source: what is tracked.
         init_box_xywh: of :func:`init_box`, px, ``(4,)``.
+        init_point_xy: a point on the target, px, which is taken in place of the box.
 
     Raises:
         MediaError: the first image cannot be read.
-        BoxError: there is no display to draw a box on, or none was drawn.
+        BoxError: the point shows nothing, there is no display to draw a box on, or none was drawn.
     """
     images = (frame.image for frame in source)
-    if init_box_xywh is not None:
+    if init_box_xywh is not None and init_point_xy is None:
         return images, init_box_xywh
+    first = next(images)
+    if init_point_xy is not None:
+        from litetrack_ros.tracker.points import propose_boxes
+
+        return itertools.chain([first], images), propose_boxes(first, init_point_xy)[0].box_xywh
     from litetrack_ros.media.windows import ask_for_box
 
-    first = next(images)
     return itertools.chain([first], images), ask_for_box(first)
 
 

@@ -10,6 +10,7 @@ from litetrack_ros.evaluation.bootstrap import DRAWS
 from litetrack_ros.evaluation.comparison import compare_results, paper_figures
 from litetrack_ros.evaluation.conventions import CONVENTIONS
 from litetrack_ros.evaluation.html_report import html_report
+from litetrack_ros.evaluation.long_term_report import long_term_of_results
 from litetrack_ros.evaluation.paper_files import (
     differences_table,
     sequences_table,
@@ -18,7 +19,11 @@ from litetrack_ros.evaluation.paper_files import (
 )
 from litetrack_ros.files import write_text
 from litetrack_ros.report.tables import figures_table, format_table, write_json
-from litetrack_ros.tools.arguments import add_json_argument
+from litetrack_ros.tools.arguments import (
+    add_json_argument,
+    add_long_term_arguments,
+    check_frame_rate,
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class Request:
     per_sequence: bool
     html: Path | None
     out: Path | None
+    long_term: bool
+    frame_rate: float
     json: Path | None
 
 
@@ -55,11 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--per-sequence", action="store_true", help="print the main figure of every sequence too"
     )
+    add_long_term_arguments(parser)
     add_json_argument(parser)
 
 
 def run(request: Request) -> int:
     """Score, print the table, write what was asked for."""
+    check_frame_rate(request.frame_rate)
     named = [_named(text) for text in request.results]
     names = [name for name, _ in named]
     for name in names:
@@ -84,9 +93,18 @@ def run(request: Request) -> int:
     columns, paper = paper_figures(request.benchmark)
     if paper:
         print(figures_table("the paper", columns, paper))
-    write_json(request.json, comparison.as_json())
+    figures, long_term = comparison.as_json(), {}
+    if request.long_term:
+        long_term = {
+            name: long_term_of_results(sequences, folder, request.frame_rate)
+            for name, folder in trackers.items()
+        }
+        for name, report in long_term.items():
+            print(f"\n{name}\n{format_table(*report.table())}")
+        figures["long_term"] = {name: report.as_json() for name, report in long_term.items()}
+    write_json(request.json, figures)
     if request.html is not None:
-        write_text(request.html, html_report(comparison, trackers))
+        write_text(request.html, html_report(comparison, trackers, long_term=long_term))
     if request.out is not None:
         for path in write_paper_files(comparison, request.out):
             print(path)

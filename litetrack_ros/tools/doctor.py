@@ -148,29 +148,42 @@ def _check_nvidia() -> Iterator[Finding]:
 
 def check_model(model: str) -> Iterator[Finding]:
     """Whether the model's files are there and sound."""
-    from litetrack_ros.backends.onnx_files import OnnxPaths, file_sha256, is_graph, read_pair
+    from litetrack_ros.backends.onnx_files import OnnxPaths, find_onnx, is_graph, read_pair
     from litetrack_ros.backends.registry import find_model
+    from litetrack_ros.manifest import file_sha256, is_verified
 
     try:
         path = find_model(model)
-        yield Finding(path.name, OK, f"{path.stat().st_size / 1e6:.1f} MB in {path.parent}")
+        size = f"{path.stat().st_size / 1e6:.1f} MB in {path.parent}"
         paths = OnnxPaths.beside(path, "fp32")
+        if is_verified(paths.manifest, path, file_sha256(path)):
+            yield Finding(path.name, OK, f"{size}, verified")
+        else:
+            yield Finding(path.name, NOTE, f"{size}, {_unverified(paths.manifest)}")
         if not paths.exist():
             yield Finding(
                 "ONNX form", NOTE, f"none; for more speed run: litetrack model export {model}"
             )
             return
-        metadata = read_pair(paths)
-        if not is_graph(path) and metadata.source_sha256 != file_sha256(path):
-            yield Finding(
-                "ONNX form",
-                FAULT,
-                f"of other weights than {path.name}: litetrack model export {model}",
-            )
-            return
-        yield Finding("ONNX form", OK, f"up to {metadata.max_targets} targets in one call")
     except LiteTrackError as error:
         yield Finding(model, FAULT, str(error))
+        return
+    try:
+        metadata, verified = read_pair(paths if is_graph(path) else find_onnx(path, "fp32"))
+        text = f"up to {metadata.max_targets} targets in one call"
+        if verified:
+            yield Finding("ONNX form", OK, f"{text}, verified")
+        else:
+            yield Finding("ONNX form", NOTE, f"{text}, {_unverified(paths.manifest)}")
+    except LiteTrackError as error:
+        yield Finding("ONNX form", FAULT, str(error))
+
+
+def _unverified(manifest: Path) -> str:
+    return (
+        f"unverified: {manifest.name} beside it does not hold its hash; where you know it is "
+        "sound, make one there with sha256sum"
+    )
 
 
 def check_tracking(model: str, device: str) -> Iterator[Finding]:

@@ -12,11 +12,15 @@ from litetrack_ros.datasets.sequences import AnnotatedSequence, find_sequences
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.evaluation.comparison import compare, score_perturbed, scoring_of
 from litetrack_ros.evaluation.conventions import CONVENTIONS, PLAIN
+from litetrack_ros.evaluation.long_term import long_term_run
+from litetrack_ros.evaluation.long_term_report import measure_long_term
 from litetrack_ros.evaluation.results import SequenceRun, claim_folder
 from litetrack_ros.evaluation.runner import (
     PERTURBATION,
+    STATELESS,
     Executor,
     InPlace,
+    PlannedRun,
     ProcessPool,
     plan,
     run_all,
@@ -40,6 +44,8 @@ class Request:
     jobs: int
     out: Path | None
     perturbed: int
+    long_term: bool
+    frame_rate: float
     json: Path | None
 
 
@@ -84,6 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="run N more times from first boxes that are up to 5 %% off",
     )
+    arguments.add_long_term_arguments(parser)
     arguments.add_json_argument(parser)
 
 
@@ -92,6 +99,7 @@ def run(request: Request) -> int:
     for name, value, least in (("perturbed", request.perturbed, 0), ("jobs", request.jobs, 1)):
         if value < least:
             raise ConfigError(f"--{name} is {value}, but must be at least {least}")
+    arguments.check_frame_rate(request.frame_rate)
     sequences = _sequences(request)
     convention = _convention(request)
     devices = request.devices or (request.model.device,)
@@ -103,17 +111,27 @@ def run(request: Request) -> int:
         claim_folder(request.out, _identity(about))
         left = {one.sequence.name for one in planned if one.finished() is None}
         print(f"{len(sequences) - len(left)} of {len(sequences)} sequences are done", flush=True)
+    runs = _run_all(request, choice, opened, planned)
+    if request.out is not None:
+        print(f"results: {request.out}")
+    if convention:
+        figures = {**about, **_report(request, sequences, convention, runs)}
+        if request.long_term:
+            figures["long_term"] = _long_term(request, choice, sequences, runs)
+        write_json(request.json, figures)
+    return 0
+
+
+def _run_all(
+    request: Request, choice: TrackerChoice, opened: OpenedTracker, planned: list[PlannedRun]
+) -> list[SequenceRun]:
     unfinished = sum(len(one.sequence) for one in planned if one.finished() is None)
     with arguments.Progress(unfinished, request.benchmark or "evaluate") as progress:
         executor: Executor = InPlace(opened.make, progress.step)
         if request.jobs > 1:
+            devices = request.devices or (request.model.device,)
             executor = ProcessPool(choice.open_on, devices, request.jobs, progress.step)
-        runs = run_all(planned, executor)
-    if request.out is not None:
-        print(f"results: {request.out}")
-    if convention:
-        _report(request, sequences, convention, runs, about)
-    return 0
+        return run_all(planned, executor)
 
 
 def _sequences(request: Request) -> list[AnnotatedSequence]:
@@ -154,16 +172,15 @@ def _report(
     sequences: list[AnnotatedSequence],
     convention: str,
     runs: list[SequenceRun],
-    about: dict[str, Any],
-) -> None:
-    """Print the tables and write the figures of true and perturbed first boxes."""
+) -> dict[str, Any]:
+    """Print the tables of true and perturbed first boxes; the same figures for JSON."""
     of_each = 1 + request.perturbed
     true_runs = {request.tracker: runs[::of_each]}
     title = request.benchmark or "folder"
     found = compare(title, convention, sequences, true_runs)
     print(f"convention {convention}: {CONVENTIONS[convention].about}")
     print(format_table(*found.sequence_table(request.tracker)))
-    figures = {**about, **found.sequence_figures(request.tracker)}
+    figures = found.sequence_figures(request.tracker)
     if request.perturbed:
         groups = {
             sequence.name: runs[k * of_each + 1 : (k + 1) * of_each]
@@ -173,4 +190,26 @@ def _report(
         print(f"\nfrom {request.perturbed} first boxes, up to {PERTURBATION:.0%} off:")
         print(format_table(*perturbed.table()))
         figures["perturbed"] = perturbed.figures()
-    write_json(request.json, figures)
+    return figures
+
+
+def _long_term(
+    request: Request,
+    choice: TrackerChoice,
+    sequences: list[AnnotatedSequence],
+    runs: list[SequenceRun],
+) -> dict[str, Any]:
+    """Run again without the state machine, print the long-term tables; the figures for JSON."""
+    stateless: list[SequenceRun] = []
+    if choice.name == LITETRACK:
+        free = dataclasses.replace(choice, stateless=True)
+        folder = None if request.out is None else request.out / STATELESS
+        stateless = _run_all(request, free, free.open(), plan(sequences, folder))
+    pairs = zip(sequences, runs[:: 1 + request.perturbed], strict=True)
+    known = [
+        long_term_run(sequence, run, stateless[k] if stateless else None)
+        for k, (sequence, run) in enumerate(pairs)
+    ]
+    report = measure_long_term(known, request.frame_rate)
+    print(f"\n{format_table(*report.sequence_table())}\n\n{format_table(*report.table())}")
+    return report.as_json()

@@ -6,8 +6,8 @@ from typing import NamedTuple, Protocol
 
 from litetrack_ros.geometry import BoxLike
 from litetrack_ros.images import Image
+from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import TrackResult
 
 
 class OneTargetTracker(Protocol):

@@ -1,4 +1,4 @@
-"""Is the target tracked or lost? A state machine over raw scores that counts frames."""
+"""Is the target tracked or lost? A state machine over the candidates' scores that counts frames."""
 
 import enum
 
@@ -31,12 +31,13 @@ class StateMachine:
         self.config = config
         self.state = State.TRACKING
         self._misses = 0
-        self._lost_frames = 0
+        self._hits = 0
+        self.lost_frames = 0
 
     @property
     def search_scale(self) -> float:
         """What to multiply the search factor by in the next frame."""
-        scale = self.config.search_growth**self._lost_frames
+        scale = self.config.search_growth**self.lost_frames
         return float(min(scale, self.config.max_search_scale))
 
     @property
@@ -45,16 +46,18 @@ class StateMachine:
         return self._misses > 0
 
     def update(self, score: float) -> State:
-        """Take the raw score of a frame and return the state after it."""
+        """Take the score of a frame's candidate and return the state after it."""
         config = self.config
         if config.lost_threshold == 0:
             return self.state
         if self.state is State.LOST:
-            if score >= max(config.found_threshold, config.lost_threshold):
-                self.state, self._misses, self._lost_frames = State.TRACKING, 0, 0
+            is_hit = score >= max(config.found_threshold, config.lost_threshold)
+            self._hits = self._hits + 1 if is_hit else 0
+            if self._hits >= config.found_after_frames:
+                self.state, self._misses, self._hits, self.lost_frames = State.TRACKING, 0, 0, 0
             else:
-                self._lost_frames += 1
-                if config.idle_after_frames and self._lost_frames >= config.idle_after_frames:
+                self.lost_frames += 1
+                if config.idle_after_frames and self.lost_frames >= config.idle_after_frames:
                     self.state = State.IDLE
         elif self.state is State.TRACKING:
             self._misses = self._misses + 1 if score < config.lost_threshold else 0

@@ -8,72 +8,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from litetrack_ros.backends.base import Backend, Predictions, TemplateFeatures
 from litetrack_ros.config import TrackerConfig
 from litetrack_ros.crop import CropRegion, extract_crop
-from litetrack_ros.geometry import BoxLike, FloatArray, check_init_box, clip_box_xywh
+from litetrack_ros.errors import BoxError
+from litetrack_ros.geometry import BoxLike, FloatArray, check_init_box, clip_box_xywh, overlap
 from litetrack_ros.images import ColorOrder, Image, Uint8Image, check_image, to_rgb8
-from litetrack_ros.tracker.decode import map_box_back, template_box_xyxy_norm
+from litetrack_ros.tracker.confidence import candidate_features, held_features, probability
+from litetrack_ros.tracker.decode import (
+    is_finite_template,
+    is_usable,
+    map_box_back,
+    template_box_xyxy_norm,
+)
+from litetrack_ros.tracker.points import propose_boxes
+from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State, StateMachine
-
-
-@dataclass(frozen=True)
-class StageTiming:
-    """How long the stages of one call took, by the monotonic clock, in milliseconds.
-
-    Attributes:
-        crop_ms: cutting and converting the crops of all targets.
-        model_ms: the network, waiting for its result included.
-        decode_ms: mapping boxes back and stepping the state machines.
-    """
-
-    crop_ms: float
-    model_ms: float
-    decode_ms: float
-
-    @property
-    def total_ms(self) -> float:
-        """The sum of the stages."""
-        return self.crop_ms + self.model_ms + self.decode_ms
-
-
-@dataclass(frozen=True)
-class TrackResult:
-    """One target in one frame.
-
-    Attributes:
-        target_id: as given to ``init``.
-        box_xywh: image pixels, float64 ``(4,)``; while LOST the box is held where it was last
-            trusted.
-        candidate_box_xywh: what the network pointed at in this frame, trusted or not, ``(4,)``.
-        score: raw score at the chosen cell, (0, 1).
-        response: window times score there, the peak of the response.
-        state: after this frame.
-        timing: of the call, all targets together.
-
-    Example:
-        >>> import litetrack_ros as lt
-        >>> from litetrack_ros.media.scene import DrawnScene
-        >>> scene = DrawnScene(frames=2)
-        >>> tracker = lt.Tracker(lt.open_backend())
-        >>> result = tracker.init(scene.frame(0), scene.box_xywh(0))
-        >>> result = tracker.update(scene.frame(1))
-        >>> x, y, width, height = result.box_xywh
-        >>> result.state is lt.State.TRACKING, 0 < result.score < 1, result.timing.model_ms > 0
-        (True, True, True)
-    """
-
-    target_id: str
-    box_xywh: FloatArray
-    candidate_box_xywh: FloatArray
-    score: float
-    response: float
-    state: State
-    timing: StageTiming
 
 
 class _TargetState:
@@ -89,17 +43,19 @@ class _TargetState:
         self.target_id = target_id
         self.box_xywh = box_xywh
         self.trusted_box_xywh = box_xywh
+        self.untrusted_frames = 0
         self.template = template
         self.machine = StateMachine(config)
 
-    def follow(self, new_box_xywh: FloatArray, score: float) -> State:
-        """Take a frame's box and score; return the state after it."""
+    def follow(self, candidate_xywh: FloatArray, score: float) -> State:
+        """Take a frame's candidate and its score; return the state after it."""
         before = self.machine.state
         state = self.machine.update(score)
+        self.untrusted_frames += 1
         if state is State.TRACKING:
-            self.box_xywh = new_box_xywh
+            self.box_xywh = candidate_xywh
             if not self.machine.is_miss:
-                self.trusted_box_xywh = new_box_xywh
+                self.trusted_box_xywh, self.untrusted_frames = candidate_xywh, 0
         elif before is State.TRACKING:
             # The boxes of the misses that led here were guesses: fall back to the last trusted one.
             self.box_xywh = self.trusted_box_xywh
@@ -151,11 +107,12 @@ class MultiTracker:
             color_order: of images with colour.
 
         Returns:
-            The init box as the first result, with score and response 1.
+            The init box as the first result, with scores and response 1.
 
         Raises:
             ImageError: not an image.
-            BoxError: a box no track can start from.
+            BoxError: a box no track can start from, or of which the network makes numbers that are
+                not finite.
         """
         image = check_image(image)
         box = check_init_box(box_xywh, image.shape[1], image.shape[0])
@@ -167,13 +124,39 @@ class MultiTracker:
         cropped = time.perf_counter()
         template = self.backend.encode_template(crop[None], target_box[None])
         encoded = time.perf_counter()
+        if not is_finite_template(template):
+            raise BoxError(
+                "the network's answer to the target is not finite: its weights are damaged, or its "
+                "precision is too low; use another model file or fp32"
+            )
         target = _TargetState(target_id, box, template, self.config)
         self._targets[target_id] = target
         self._stacked = None
         timing = StageTiming(1e3 * (cropped - start), 1e3 * (encoded - cropped), 0.0)
+        calibrated = self.config.calibration is not None
+        state = target.machine.state
         return TrackResult(
-            target_id, box.copy(), box.copy(), 1.0, 1.0, target.machine.state, timing
+            target_id, box.copy(), box.copy(), 1.0, 1.0, calibrated, 1.0, state, timing
         )
+
+    def init_at(
+        self,
+        image: Image,
+        point_xy: Sequence[float],
+        target_id: str = "",
+        color_order: ColorOrder = "bgr",
+    ) -> TrackResult:
+        """Start to follow what a point shows: :meth:`init` with the likeliest box around it.
+
+        Args:
+            point_xy: image pixels, on the object; the other arguments are those of :meth:`init`.
+
+        Raises:
+            ImageError: not an image.
+            BoxError: a point outside the image or on plain ground.
+        """
+        best = propose_boxes(image, point_xy, color_order)[0]
+        return self.init(image, best.box_xywh, target_id, color_order)
 
     def update(self, image: Image, color_order: ColorOrder = "bgr") -> list[TrackResult]:
         """Find every target in the next image.
@@ -201,11 +184,16 @@ class MultiTracker:
             self._stacked = self.backend.stack([target.template for target in targets])
         predictions = self.backend.search(crops, self._stacked)
         searched = time.perf_counter()
-        candidates = self._decode(image, targets, regions, predictions)
+        usable, candidates = self._decode(image, targets, regions, predictions)
+        candidate_scores = self._score(targets, predictions, usable, candidates)
         states = [
-            target.follow(box, float(score))
-            for target, box, score in zip(targets, candidates, predictions.scores, strict=True)
+            target.follow(box, score)
+            for target, box, score in zip(
+                targets, candidates, candidate_scores.tolist(), strict=True
+            )
         ]
+        scores = self._published_scores(targets, candidates, candidate_scores)
+        responses = np.where(usable, predictions.responses, 0.0)
         decoded = time.perf_counter()
         timing = StageTiming(
             1e3 * (cropped - start), 1e3 * (searched - cropped), 1e3 * (decoded - searched)
@@ -215,8 +203,10 @@ class MultiTracker:
                 target.target_id,
                 target.box_xywh.copy(),
                 candidates[index].copy(),
-                float(predictions.scores[index]),
-                float(predictions.responses[index]),
+                float(scores[index]),
+                float(candidate_scores[index]),
+                self.config.calibration is not None,
+                float(responses[index]),
                 states[index],
                 timing,
             )
@@ -237,6 +227,18 @@ class MultiTracker:
         """Forget a target; an unknown id is ignored."""
         if self._targets.pop(target_id, None) is not None:
             self._stacked = None
+
+    def rescale(self, across: float, down: float) -> None:
+        """Move all boxes into images of another size, the same picture larger or smaller.
+
+        Args:
+            across: new width over old width.
+            down: new height over old height.
+        """
+        factors = np.array([across, down, across, down])
+        for target in self._targets.values():
+            target.box_xywh = target.box_xywh * factors
+            target.trusted_box_xywh = target.trusted_box_xywh * factors
 
     def reset(self) -> None:
         """Forget all targets."""
@@ -267,16 +269,55 @@ class MultiTracker:
         targets: Sequence[_TargetState],
         regions: Sequence[CropRegion],
         predictions: Predictions,
-    ) -> list[FloatArray]:
-        """The box that the network points at for each target, clipped to the image."""
+    ) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+        """Whether each target's answer is one ``(N,)``, and its box, clipped, ``(N, 4)``.
+
+        Where it is none, the box is the one that the target has.
+        """
         decode, config = self.backend.model_config.decode, self.config
-        boxes = []
-        for index, (target, region) in enumerate(zip(targets, regions, strict=True)):
-            box = map_box_back(predictions.boxes_cxcywh_norm[index], region, decode)
+        height, width = image.shape[:2]
+        pointed_at = zip(predictions.boxes_cxcywh_norm, regions, strict=True)
+        boxes = np.stack([map_box_back(box, region, decode) for box, region in pointed_at])
+        usable = is_usable(predictions, boxes, width, height)
+        for index, target in enumerate(targets):
+            if not usable[index]:
+                boxes[index] = target.box_xywh
+                continue
             if config.size_smoothing < 1.0:
-                box = _smooth_size(box, target.box_xywh, config.size_smoothing)
-            boxes.append(clip_box_xywh(box, image.shape[1], image.shape[0], config.clip_margin_px))
-        return boxes
+                boxes[index] = _smooth_size(boxes[index], target.box_xywh, config.size_smoothing)
+            boxes[index] = clip_box_xywh(boxes[index], width, height, config.clip_margin_px)
+        return usable, boxes
+
+    def _score(
+        self,
+        targets: Sequence[_TargetState],
+        predictions: Predictions,
+        usable: npt.NDArray[np.bool_],
+        candidates: FloatArray,
+    ) -> FloatArray:
+        """The candidates' scores ``(N,)``, probabilities where there is a calibration."""
+        if self.config.calibration is None:
+            return np.where(usable, predictions.scores, 0.0).astype(np.float64)
+        scores = np.zeros(len(targets))
+        if usable.any():
+            answers = Predictions(*(part[usable] for part in predictions))
+            previous = np.stack([target.box_xywh for target in targets])
+            features = candidate_features(answers, candidates[usable], previous[usable])
+            scores[usable] = probability(self.config.calibration.candidate, features)
+        return scores
+
+    def _published_scores(
+        self, targets: Sequence[_TargetState], candidates: FloatArray, candidate_scores: FloatArray
+    ) -> FloatArray:
+        """The scores of the targets' own boxes ``(N,)``, after the frame."""
+        is_held = np.array([target.machine.state is not State.TRACKING for target in targets])
+        if self.config.calibration is None or not is_held.any():
+            return candidate_scores
+        ages = np.array([target.untrusted_frames for target in targets], dtype=np.float64)
+        overlaps = overlap(candidates, np.stack([target.box_xywh for target in targets]))
+        features = held_features(candidate_scores, overlaps, ages)
+        held = probability(self.config.calibration.held, features)
+        return np.where(is_held, held, candidate_scores)
 
 
 class Tracker:
@@ -303,6 +344,12 @@ class Tracker:
     def init(self, image: Image, box_xywh: BoxLike, color_order: ColorOrder = "bgr") -> TrackResult:
         """As :meth:`MultiTracker.init`."""
         return self._tracker.init(image, box_xywh, color_order=color_order)
+
+    def init_at(
+        self, image: Image, point_xy: Sequence[float], color_order: ColorOrder = "bgr"
+    ) -> TrackResult:
+        """As :meth:`MultiTracker.init_at`."""
+        return self._tracker.init_at(image, point_xy, color_order=color_order)
 
     def update(self, image: Image, color_order: ColorOrder = "bgr") -> TrackResult | None:
         """As :meth:`MultiTracker.update`; None without a target to follow."""

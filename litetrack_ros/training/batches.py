@@ -4,6 +4,8 @@ Any step's batch can be made again, in any process, without the rest: that is wh
 repeatable and a resumed run equal to an uninterrupted one.
 """
 
+import bisect
+import itertools
 import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -17,13 +19,21 @@ from torch.utils.data import DataLoader, Dataset
 
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.datasets.catalogue import locate_set, open_set
+from litetrack_ros.datasets.coco import find_coco, read_objects
+from litetrack_ros.datasets.containers import Containers
+from litetrack_ros.datasets.folder import has_sequences
 from litetrack_ros.opencv import cv2
+from litetrack_ros.pairs.clip_pairs import ClipPairs
+from litetrack_ros.pairs.materials import Split
 from litetrack_ros.pairs.pair import Pair
-from litetrack_ros.pairs.pair_recipe import PairSampling, shared_sets
+from litetrack_ros.pairs.pair_recipe import PairSampling, SourceShares, shared_sets
+from litetrack_ros.pairs.photo_pairs import PhotoPairs
 from litetrack_ros.pairs.sampling import TrackingPairs
 from litetrack_ros.pairs.synthetic import SyntheticPairs
 from litetrack_ros.training.recipe import Recipe
 
+# Multiples of it fill the unit interval evenly, so that every batch has about the same mixture.
+_GOLDEN = (5**0.5 - 1) / 2
 PREFETCH_STEPS = 4  # batches that each worker keeps ready
 _LOG = logging.getLogger(__name__)
 
@@ -61,11 +71,30 @@ def pair_sources(
             _drawn(recipe, recipe.sampling, places, config, training=True),
             _drawn(recipe, recipe.sampling, places, config, training=False),
         )
-    folders = [Path(place) for place in places]
+    shares = recipe.sources or SourceShares()
     return Sources(
-        SyntheticPairs(folders, config, recipe.seed, recipe.pairs, split="train"),
-        SyntheticPairs(folders, config, recipe.seed, recipe.pairs, split="validation"),
+        _made(recipe, shares, places, config, "train"),
+        _made(recipe, shares, places, config, "validation"),
     )
+
+
+class MixedPairs:
+    """Pairs of several sources, spread evenly over the indices by their shares.
+
+    Args:
+        sources: what the pairs come from.
+        shares: how often from each, relative to each other.
+    """
+
+    def __init__(self, sources: Sequence[PairSource], shares: Sequence[float]) -> None:
+        self.sources = list(sources)
+        self._ends = [end / sum(shares) for end in itertools.accumulate(shares)]
+
+    def pair(self, index: int) -> Pair:
+        """The pair of an index from 0 on, which also decides on its source."""
+        place = index * _GOLDEN % 1.0
+        number = min(bisect.bisect(self._ends, place), len(self.sources) - 1)
+        return self.sources[number].pair(index)
 
 
 class PairBatch(NamedTuple):
@@ -192,6 +221,33 @@ def _drawn(
     return TrackingPairs(
         sets, list(shares.values()), config, sampling, recipe.seed, augment=training
     )
+
+
+def _made(
+    recipe: Recipe,
+    shares: SourceShares,
+    places: Sequence[str],
+    config: ModelConfig,
+    split: Split,
+) -> PairSource:
+    """The source of a split; several are mixed."""
+    folders = [Path(place) for place in places]
+    made: list[tuple[PairSource, float]] = []
+    if shares.synthetic:
+        synthetic = SyntheticPairs(folders, config, recipe.seed, recipe.pairs, split=split)
+        made.append((synthetic, shares.synthetic))
+    if shares.clips:
+        sets = [open_set("folder", folder) for folder in folders if has_sequences(folder)]
+        held_out = shares.held_out.split()
+        clips = ClipPairs(sets, config, recipe.seed, recipe.pairs, split, held_out)
+        made.append((clips, shares.clips))
+    if shares.photos:
+        found = [(Containers(root), part) for f in folders for root, part in find_coco(f)]
+        photos = [(containers, read_objects(containers, part)) for containers, part in found]
+        made.append((PhotoPairs(photos, config, recipe.seed, recipe.pairs, split), shares.photos))
+    if len(made) == 1:
+        return made[0][0]
+    return MixedPairs([source for source, _ in made], [share for _, share in made])
 
 
 def _start_worker(worker: int) -> None:

@@ -11,7 +11,7 @@ import yaml
 
 from litetrack_ros.config import ModelConfig, from_mapping, read_yaml, variant
 from litetrack_ros.errors import ConfigError
-from litetrack_ros.pairs.pair_recipe import PairRecipe, PairSampling
+from litetrack_ros.pairs.pair_recipe import PairRecipe, PairSampling, SourceShares
 
 Precision = Literal["float32", "bfloat16", "float16"]
 StemTraining = Literal["frozen", "trained"]
@@ -68,7 +68,9 @@ class Recipe:
         validation_pairs: pairs of the held-out set.
         checkpoint_every: steps between two checkpoints.
         sampling: how pairs are drawn from annotated video; None makes synthetic pairs.
-        pairs: what the synthetic pairs hold.
+        sources: shares of synthetic pairs and of pairs from real video and photos; None makes all
+            of them synthetic.
+        pairs: what the pairs hold.
     """
 
     model: str
@@ -105,6 +107,7 @@ class Recipe:
     validation_pairs: int = 256
     checkpoint_every: int = 125
     sampling: PairSampling | None = None
+    sources: SourceShares | None = None
     pairs: PairRecipe = field(default_factory=PairRecipe)
 
     def __post_init__(self) -> None:
@@ -130,6 +133,8 @@ class Recipe:
 
         if self.sampling is not None and self.pairs != PairRecipe():
             raise ConfigError("pairs has no effect beside sampling, whose pairs are not synthetic")
+        if self.sampling is not None and self.sources is not None:
+            raise ConfigError("sources has no effect beside sampling: leave one of them out")
 
     def model_config(self) -> ModelConfig:
         """The configuration of the model to train.

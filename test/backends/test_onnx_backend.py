@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from saved_models import boxes_norm, noise_crops, save_small
 
-from litetrack_ros.backends.base import TemplateFeatures
+from litetrack_ros.backends.base import Predictions, TemplateFeatures
 from litetrack_ros.backends.onnx_backend import OnnxBackend, _Binding
 from litetrack_ros.backends.onnx_files import OnnxPaths
 from litetrack_ros.errors import BackendError
@@ -51,7 +51,7 @@ def test_templates_stack_and_matter(paths: OnnxPaths):
     twice = np.repeat(crops[:1], 2, axis=0)
     forward, backward = (backend.search(twice, t) for t in (template, backend.stack(parts)))
     np.testing.assert_allclose(forward.scores, backward.scores[::-1], rtol=2e-5, atol=2e-5)
-    first, second = backend.score_maps(twice, template)
+    first, second = backend.search(twice, template).score_maps
     assert np.abs(first - second).max() > 1e-4
 
 
@@ -77,9 +77,10 @@ def test_bound_memory_gives_the_same_and_takes_new_templates(paths: OnnxPaths):
     other = TemplateFeatures(*(np.ascontiguousarray(part[::-1]) for part in template))
     binding = _Binding(backend._search, 2, ("cpu", 0))
     for features in (template, template, other, template):
-        expected = np.column_stack(backend.search(crops, features))
-        found = binding.run(crops, features, slice(0, 2))
-        np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-5)
+        expected = backend.search(crops, features)
+        found = Predictions.of(*binding.run(crops, features, slice(0, 2)))
+        for one, other_one in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other_one, rtol=2e-5, atol=2e-5)
 
 
 def test_threads_do_not_change_the_answer(paths: OnnxPaths):

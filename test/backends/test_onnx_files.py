@@ -96,6 +96,7 @@ def test_faulty_files_are_refused_with_the_reason(exported: Path, tmp_path: Path
     for path in exported.glob("a.*"):
         shutil.copy(path, tmp_path)
     paths = OnnxPaths.of(tmp_path, "a", "fp32")
+    paths.manifest.unlink()  # which would know first
     damage, message = FAULTS[fault]
     damage(paths, exported)
     with pytest.raises(WeightsError, match=message):

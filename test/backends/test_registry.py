@@ -13,6 +13,7 @@ from litetrack_ros.backends.registry import find_model, open_backend
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.errors import BackendError, WeightsError
 from litetrack_ros.export.onnx_export import export_onnx
+from litetrack_ros.resources import MODEL_SUFFIXES
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,8 @@ def test_fallback_is_used_only_where_allowed(folder: Path, backend: str):
 
 
 def test_shipped_models_go_by_their_name(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    names = sorted(path.name for path in folder.iterdir() if path.suffix != ".bin")
+    names = sorted(path.name for path in folder.iterdir() if path.suffix in MODEL_SUFFIXES)
+    names.append("point_boxes.onnx")  # ships too, but tracks nothing
     monkeypatch.setattr("litetrack_ros.backends.registry.model_names", lambda: names)
     monkeypatch.setattr("litetrack_ros.backends.registry.model_path", lambda name: folder / name)
     assert find_model("both").name == "both.safetensors"

@@ -1,6 +1,7 @@
 """Tables, figures and intervals of one tracker's runs, or of several trackers' result files."""
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from litetrack_ros.evaluation.comparison import (
     score_perturbed,
 )
 from litetrack_ros.evaluation.conventions import CONVENTIONS
-from litetrack_ros.evaluation.results import boxes_only
+from litetrack_ros.evaluation.results import boxes_only, write_run
 from litetrack_ros.evaluation.runner import InPlace, plan, run_all
 from litetrack_ros.tools.main import main
 
@@ -318,3 +319,31 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     page = tmp_path / "report.html"
     assert main(["compare", "folder", data, f"MIL={out}", "--html", str(page)]) == 0
     assert "MIL" in capsys.readouterr().out and "data-root-id" in page.read_text()
+
+
+def test_long_term_figures_of_result_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command measures files as ``evaluate --long-term`` does what it has just run."""
+    write_own(tmp_path / "data")
+    [sequence] = find_sequences([tmp_path / "data"])
+    truth = sequence.boxes_xywh
+    run = boxes_only(sequence.name, np.nan_to_num(truth, nan=5.0))
+    lost = dataclasses.replace(run, states=np.where(np.arange(len(truth)) % 2, 2, 3))
+    (tmp_path / "a" / "stateless").mkdir(parents=True)
+    write_run(tmp_path / "a", lost)
+    write_run(tmp_path / "a" / "stateless", run)
+    write_results([sequence], tmp_path / "b", 0.0)
+    figures, page = tmp_path / "figures.json", tmp_path / "page.html"
+    command = ["compare", "folder", str(tmp_path / "data")]
+    command += [f"A={tmp_path / 'a'}", f"B={tmp_path / 'b'}", "--long-term"]
+    assert main([*command, "--json", str(figures), "--html", str(page)]) == 0
+    found = json.loads(figures.read_text())["long_term"]
+    visible = np.isfinite(truth[1:, 0])
+    wanted = (visible & (lost.states[1:] == 3)).sum() / visible.sum()
+    assert found["A"]["pooled"]["false_lost"]["value"] == pytest.approx(wanted)
+    assert found["A"]["pooled"]["tpr"]["value"] == pytest.approx(1 - wanted)
+    assert found["B"]["pooled"]["tpr"]["value"] == 1.0
+    assert found["B"]["pooled"]["false_lost"]["value"] is None
+    assert "\nA\nlong-term figure" in capsys.readouterr().out
+    assert "Long-term figures of A" in page.read_text()

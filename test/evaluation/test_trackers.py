@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from litetrack_ros.config import ModelChoice, TrackerConfig
 from litetrack_ros.datasets.sequences import read_sequence
 from litetrack_ros.errors import BackendError, BoxError
 from litetrack_ros.evaluation.comparison import compare
 from litetrack_ros.evaluation.runner import run_sequence
-from litetrack_ros.evaluation.trackers import OpenCvTracker, available_trackers
+from litetrack_ros.evaluation.trackers import OpenCvTracker, TrackerChoice, available_trackers
 from litetrack_ros.tracker.state import State
 
 
@@ -35,6 +36,21 @@ class Blind:
 
     def update(self, image: np.ndarray) -> tuple[bool, tuple[int, ...]]:
         return self.answers.pop(0)
+
+
+def test_without_its_state_machine_the_tracker_is_never_lost(tmp_path: Path, tiny_model: Path):
+    from litetrack_ros.model.checkpoint import load_weights, save_weights
+
+    weights = load_weights(tiny_model)
+    doubting, path = TrackerConfig(lost_threshold=1.0), tmp_path / "doubting.safetensors"
+    save_weights(path, weights.model, doubting, {})
+    image = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
+    for stateless in (False, True):
+        choice = TrackerChoice("litetrack", ModelChoice(str(path)), stateless=stateless)
+        tracker = choice.open().make()
+        tracker.init(image, (40, 30, 20, 20))
+        states = [result.state for _ in range(8) if (result := tracker.update(image))]
+        assert (states[-1] is State.TRACKING) == stateless
 
 
 def test_a_frame_without_the_target_is_lost_and_keeps_the_box():

@@ -1,5 +1,6 @@
 """A real browser without a window: opens a page, moves the pointer, tells what went wrong."""
 
+import base64
 import itertools
 import json
 import shutil
@@ -92,6 +93,47 @@ class Browser:
         ready = "document.readyState == 'complete' && window.Bokeh && Bokeh.documents[0]?.is_idle"
         _wait(lambda: self.evaluate(f"location.protocol == 'file:' && !!({ready})"))
         self.evaluate("new Promise((done) => setTimeout(done, 300))")
+
+    def visit(
+        self, url: str, width: int = 1000, height: int = 800, scale: float = 1, dark: bool = False
+    ) -> None:
+        """Go to an address; a narrow window is a phone with a touch screen."""
+        self.errors.clear()
+        self.requests.clear()
+        self.resize(width, height, scale)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.call("Page.navigate", url=url)
+        self.wait("document.readyState == 'complete' && location.protocol != 'about:'")
+
+    def resize(self, width: int, height: int, scale: float = 1) -> None:
+        """Another window: CSS pixels, and the screen's pixels to each."""
+        phone = {"deviceScaleFactor": scale, "mobile": width < 500}
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, **phone)
+
+    def wait(self, condition: str, timeout_s: float = _PATIENCE_S) -> Any:
+        """Wait until a JavaScript expression is true; returns its value."""
+        end = time.monotonic() + timeout_s
+        while not (found := self.evaluate(condition)):
+            assert time.monotonic() < end, f"not within {timeout_s} s: {condition}"
+            time.sleep(0.05)
+        return found
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], steps: int = 4) -> None:
+        """Press, move and let go."""
+        held = {"button": "left", "clickCount": 1}
+        self.mouse("mouseMoved", *start)
+        self.mouse("mousePressed", *start, **held)
+        for step in range(1, steps + 1):
+            x, y = (a + (b - a) * step / steps for a, b in zip(start, end, strict=True))
+            self.mouse("mouseMoved", x, y, buttons=1, **held)
+        self.mouse("mouseReleased", *end, **held)
+
+    def screenshot(self, path: Path) -> None:
+        """Write what the window shows, ``.png`` or ``.jpg``."""
+        kind = {"format": "jpeg", "quality": 80} if path.suffix == ".jpg" else {"format": "png"}
+        content = self.call("Page.captureScreenshot", **kind)["data"]
+        path.write_bytes(base64.b64decode(content))
 
     def evaluate(self, code: str) -> Any:
         """The value of a JavaScript expression; waits for a promise."""

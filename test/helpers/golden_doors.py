@@ -27,8 +27,16 @@ __all__ = ["DEFAULT_MODEL", "litetrack"]
 def track(
     frames: Sequence[np.ndarray], box_xywh: Sequence[float], model: str, backend: str
 ) -> dict[str, np.ndarray]:
-    """Boxes, scores and states of every frame, from the library itself, on one thread."""
-    tracker = Tracker(open_backend(ModelChoice(model, backend, threads=1)))
+    """Boxes, scores and states of every frame, from the library itself, on one thread.
+
+    With the thresholds and the raw scores that were recorded, whatever the model is calibrated to.
+    """
+    opened = open_backend(ModelChoice(model, backend, threads=1))
+    config = opened.tracker_config
+    if config.calibration is not None:
+        raw = {"lost_threshold": 0.416, "lost_after_frames": 5, "found_threshold": 0.416}
+        config = dataclasses.replace(config, calibration=None, **raw)
+    tracker = Tracker(opened, config)
     results = [tracker.init(frames[0], box_xywh)]
     for frame in frames[1:]:
         results.append(tracker.update(frame) or results[-1])

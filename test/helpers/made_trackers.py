@@ -6,8 +6,8 @@ import numpy as np
 
 from litetrack_ros.geometry import BoxLike
 from litetrack_ros.images import Image
+from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import StageTiming, TrackResult
 
 
 class Drifting:
@@ -31,7 +31,8 @@ class Drifting:
         score = 1.01 - 0.01 * len(self.images)
         state = State.TRACKING if len(self.images) < 4 else State.LOST
         timing = StageTiming(0.0, 0.0, 0.0)
-        return TrackResult("", self.box, self.box + 0.25, score, score, state, timing)
+        box = self.box
+        return TrackResult("", box, box + 0.25, score, score, False, score, state, timing)
 
 
 class Repeater(Drifting):

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from litetrack_ros.pairs.pair_recipe import PairSampling
+from litetrack_ros.pairs.pair_recipe import PairSampling, SourceShares
 from litetrack_ros.training.recipe import Recipe
 
 PAGE = Path(__file__).parents[2] / "doc" / "recipe.md"
@@ -63,7 +63,8 @@ def _attributes(kind: type[Any]) -> list[tuple[list[str], str]]:
 
 
 def _parts(kind: type[Any]) -> dict[str, type[Any]]:
-    parts: dict[str, type[Any]] = {"sampling": PairSampling} if kind is Recipe else {}
+    optional = {"sampling": PairSampling, "sources": SourceShares}
+    parts: dict[str, type[Any]] = optional if kind is Recipe else {}
     for field in dataclasses.fields(kind):
         if isinstance(field.default_factory, type):
             parts[field.name] = field.default_factory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -55,4 +56,51 @@ def write_pictures(folder: Path) -> Path:
             frame = np.where(mask[..., None] > 0, 255 - ground, ground)
             cv2.imwrite(str(folder / f"clips/{name}/frames/{k:03d}.png"), frame)
             cv2.imwrite(str(folder / f"clips/{name}/masks/{k:03d}.png"), mask)
+    return folder
+
+
+def write_boxed(folder: Path) -> Path:
+    """Fill a folder with clips with boxes and with photos in COCO's format; returns it.
+
+    The clips ``park_00``, ``park_01``, ``road_00`` and ``held_00`` have a bright target of 20x30
+    px that moves by 5 px a frame; ``road_00`` is without it in its last frames. Of the photos,
+    those of the class ``cat`` show two small objects, those of ``dog`` a large one.
+    """
+    rng = np.random.default_rng(3)
+    for name in ("park_00", "park_01", "road_00", "held_00"):
+        (folder / "boxed_clips" / name / "frames").mkdir(parents=True)
+        ground = textured(rng, 200, 150) // 2
+        lines = []
+        for k in range(12):
+            frame = ground.copy()
+            gone = name == "road_00" and k >= 9
+            if not gone:
+                frame[60:90, 20 + 5 * k : 40 + 5 * k] = 250
+            lines.append("nan,nan,nan,nan" if gone else f"{20 + 5 * k},60,20,30")
+            cv2.imwrite(str(folder / f"boxed_clips/{name}/frames/{k}.webp"), frame)
+        text = "\n".join(lines) + "\n"
+        (folder / "boxed_clips" / name / "groundtruth.txt").write_text(text)
+    (folder / "boxed_photos").mkdir()
+    images: list[dict[str, object]] = []
+    objects: list[dict[str, object]] = []
+    for k in range(40):
+        name = f"boxed_{k}_x.webp"
+        cv2.imwrite(str(folder / "boxed_photos" / name), textured(rng, 160, 120))
+        images.append({"id": k, "file_name": name})
+        boxes = [(10, 10, 24, 30), (110, 70, 28, 24)] if k % 2 else [(20, 10, 120, 100)]
+        for x, y, w, h in boxes:
+            corners = [x + w / 2, y, x + w, y + h / 2, x + w / 2, y + h, x, y + h / 2]
+            objects.append(
+                {
+                    "id": len(objects),
+                    "image_id": k,
+                    "category_id": k % 2,
+                    "iscrowd": 0,
+                    "bbox": [x, y, w, h],
+                    "segmentation": [corners],
+                }
+            )
+    categories = [{"id": 0, "name": "dog"}, {"id": 1, "name": "cat"}]
+    content = {"images": images, "annotations": objects, "categories": categories}
+    (folder / "boxed_photos" / "annotations.json").write_text(json.dumps(content))
     return folder

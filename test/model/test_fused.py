@@ -61,10 +61,10 @@ def test_several_targets_equal_single_ones(model: LiteTrack) -> None:
     z, boxes, x = crops(model, 3)
     fused = FusedLiteTrack(model)
     with torch.inference_mode():
-        together = fused(x, fused.encode_template(z, boxes))
+        together, _ = fused(x, fused.encode_template(z, boxes))
         for i in range(3):
             one = slice(i, i + 1)
-            alone = fused(x[one], fused.encode_template(z[one], boxes[one]))
+            alone, _ = fused(x[one], fused.encode_template(z[one], boxes[one]))
             assert torch.allclose(alone, together[one], atol=1e-5)
 
 
@@ -74,7 +74,7 @@ def test_answer_is_read_at_the_windowed_peak() -> None:
     fused = FusedLiteTrack(model)
     with torch.inference_mode():
         cache = fused.encode_template(z, boxes)
-        maps, answer = fused.maps(x, cache), fused(x, cache)[0].numpy()
+        maps, (answers, scores) = fused.maps(x, cache), fused(x, cache)
     k = np.arange(1, 17)
     window = np.outer(*2 * [0.5 * (1 - np.cos(2 * np.pi * k / 17))]) ** 2
     response = maps.score[0, 0].numpy() * window
@@ -82,7 +82,8 @@ def test_answer_is_read_at_the_windowed_peak() -> None:
     offset, size = maps.offset[0, :, row, column].numpy(), maps.size[0, :, row, column].numpy()
     center = (np.array([column, row]) + offset) / 16
     wanted = [*center, *size, maps.score[0, 0, row, column], response[row, column]]
-    assert np.allclose(answer, wanted, atol=1e-6)
+    assert np.allclose(answers[0].numpy(), wanted, atol=1e-6)
+    np.testing.assert_array_equal(scores, maps.score.flatten(1))
 
 
 def test_cache_is_keys_and_values_of_the_interaction_layers() -> None:

@@ -16,6 +16,7 @@ from litetrack_ros.errors import ImageError
 from litetrack_ros.images import to_bgr8
 from litetrack_ros.node.conversion import (
     ENCODINGS,
+    ImageLimits,
     check_image_message,
     convert_compressed,
     convert_image,
@@ -203,6 +204,60 @@ def test_damaged_compressed_images_are_refused(data: bytes) -> None:
     message = SimpleNamespace(format="jpeg", data=array.array("B", data))
     with pytest.raises(ImageError, match="compressed image"):
         convert_compressed(message)
+
+
+def _compressed(picture: np.ndarray, suffix: str, *options: int) -> SimpleNamespace:
+    data = array.array("B", cv2.imencode(suffix, picture, list(options))[1].tobytes())
+    return SimpleNamespace(format=suffix, data=data)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_large_pictures_are_refused_before_they_are_decoded(
+    suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = _compressed(np.zeros((3000, 4000, 3), np.uint8), suffix)
+    assert convert_compressed(message).image.shape == (3000, 4000, 3)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(ImageError, match="4000x3000 pixels are more than max_image_pixels = 1000"):
+        convert_compressed(message, ImageLimits(max_pixels=1000))
+
+
+def test_pictures_that_take_more_effort_must_be_smaller() -> None:
+    limits = ImageLimits(max_pixels=100 * 150)
+    picture = np.zeros((100, 120, 3), np.uint8)
+    assert convert_compressed(_compressed(picture, ".jpg"), limits).image.shape == (100, 120, 3)
+    progressive = _compressed(picture, ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    deep = _compressed(picture.astype(np.uint16), ".png")
+    for message in (progressive, deep):
+        with pytest.raises(ImageError, match="max_image_pixels"):
+            convert_compressed(message, limits)
+        assert convert_compressed(message).image.shape == (100, 120, 3)
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".tiff", ".jp2", ".bmp"])
+def test_other_formats_must_be_allowed(suffix: str) -> None:
+    message = _compressed(np.zeros((48, 64, 3), np.uint8), suffix)
+    with pytest.raises(ImageError, match="compressed_formats = jpeg,png; send one of these"):
+        convert_compressed(message)
+    allowed = ImageLimits(formats=(suffix[1:],))
+    assert convert_compressed(message, allowed).image.shape == (48, 64, 3)
+
+
+def test_a_large_raw_image_is_refused() -> None:
+    message = SimpleNamespace(
+        encoding="mono8", height=6001, width=6000, step=6000, is_bigendian=0, data=bytes(36_006_000)
+    )
+    with pytest.raises(ImageError, match="max_image_pixels = 36000000; send smaller"):
+        check_image_message(message)
+
+
+def test_text_of_others_is_bounded_and_on_one_line() -> None:
+    message = SimpleNamespace(
+        encoding="a\n[ERROR] " + "x" * 10**7, height=4, width=4, step=4, is_bigendian=0, data=b""
+    )
+    with pytest.raises(ImageError) as error:
+        check_image_message(message)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
 
 
 @settings(max_examples=300, deadline=None)

@@ -9,9 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from litetrack_ros.node.diagnostics import no_image_message
+from litetrack_ros.node.diagnostics import (
+    Level,
+    NoticeBoard,
+    no_image_message,
+    targets_status,
+)
+from litetrack_ros.node.requests import RequestCounts
+from litetrack_ros.node.results import TargetStatus
+from litetrack_ros.tracker.state import State
 
-OK, WARN = b"\x00", b"\x01"
+OK, WARN, ERROR = b"\x00", b"\x01", b"\x02"
 
 
 @pytest.mark.parametrize(
@@ -32,6 +40,73 @@ def test_silence_is_explained(publishers: int, topics: list[str], wanted: str) -
     text = no_image_message("/image", "best_effort, depth 1", 4.2, publishers, topics)
     assert text.startswith("no image on /image for 4 s (QoS asked for: best_effort, depth 1)")
     assert wanted in text
+
+
+class Clock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_warning_that_repeats_grows_rarer() -> None:
+    lines: list[str] = []
+    clock = Clock()
+    board = NoticeBoard(lines.append, clock)
+    logged_s = []
+    for second in range(200):
+        clock.now_s = 100.0 + second
+        before = len(lines)
+        board.post("dark", "it is dark")
+        if len(lines) > before:
+            logged_s.append(second)
+    assert logged_s == [0, 5, 15, 35, 75, 155]
+    clock.now_s += 60  # it was quiet: the next one is news
+    board.post("dark", "it is dark")
+    assert len(lines) == 7
+
+
+def test_a_notice_ends_with_its_cause() -> None:
+    clock = Clock()
+    board = NoticeBoard(lambda _: None, clock)
+    board.post("dark", "it is dark")
+    board.end("dark")
+    clock.now_s += 1.0
+    assert board.active()  # diagnostics go out every second: it is seen once
+    clock.now_s += 1.0
+    assert not board.active()
+    board.post("dark", "it is dark")
+    clock.now_s += 9.0
+    assert board.active()  # nobody said that it is over
+    board.end("never posted")
+
+
+def _targets(*states: State, is_enabled: bool = True) -> Any:
+    targets = [TargetStatus(str(i), state, 0.5) for i, state in enumerate(states)]
+    return targets_status(targets, is_enabled, RequestCounts(), {})
+
+
+def test_lost_warns_and_idle_and_disabled_are_well() -> None:
+    assert _targets(State.TRACKING, State.LOST).level is Level.WARN
+    assert _targets(State.TRACKING).level is Level.OK
+    assert _targets().level is Level.OK
+    assert _targets(is_enabled=False).level is Level.OK
+
+
+@pytest.mark.ros
+def test_names_outside_the_root_carry_the_full_name(
+    live_node: Callable[..., Any], client: Any
+) -> None:
+    live_node(ros_args=["-r", "__ns:=/front"])
+
+    def told() -> bool:
+        names = [status.name for message in client.diagnostics for status in message.status]
+        return "/front/litetrack: model" in names
+
+    client.spin_until(told, 15, "a status with the full name")
 
 
 def _statuses(client: Any) -> dict[str, Any]:
@@ -80,7 +155,7 @@ def test_a_working_node_reports_everything(
         assert 0 <= p50 <= p95 <= p99
     assert "stamp to box" not in values["latency"]
     assert values["targets"]["target 'cup'"].startswith("TRACKING, score 0.")
-    assert int(values["targets"]["init boxes accepted"]) >= 1
+    assert int(values["targets"]["accepted"]) >= 1
 
 
 @pytest.mark.ros
@@ -114,9 +189,9 @@ def test_no_image_is_told_with_topic_and_qos(
         status = _statuses(client)["images"]
         expected = "1 publisher" if has_publisher else "images are on /image: remap"
         start = f"no image on /{topic} for"
-        return status.level == WARN and start in status.message and expected in status.message
+        return status.level == ERROR and start in status.message and expected in status.message
 
-    client.spin_until(told, 15, "a warning that names the topic")
+    client.spin_until(told, 15, "an error that names the topic")
 
 
 @pytest.mark.ros

@@ -12,6 +12,7 @@ import yaml
 from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.node.conversion import ENCODINGS
+from litetrack_ros.node.events import EventKind
 from litetrack_ros.node.parameters import (
     BY_NAME,
     SPECS,
@@ -20,6 +21,7 @@ from litetrack_ros.node.parameters import (
     tracker_config,
     unknown_parameters,
 )
+from litetrack_ros.node.requests import Outcome
 
 
 def _row(spec: Spec) -> list[str]:
@@ -65,6 +67,19 @@ def _resolve(name: str, space: str) -> str:
     if name.startswith("~"):
         return f"{space}/litetrack{name[1:]}"
     return name if name.startswith("/") else f"{space}/{name}"
+
+
+def test_the_document_lists_every_event(root: Path) -> None:
+    rows = [(row[0].strip("`"), int(row[1])) for row in _tables(root, "Events")]
+    assert rows == [(kind.name, kind.value) for kind in EventKind]
+    text = (root / "msg" / "TargetEvent.msg").read_text(encoding="utf-8")
+    assert [(n, int(v)) for n, v in re.findall(r"^uint8 ([A-Z_]+)=(\d+)", text, re.M)] == rows
+
+
+def test_the_document_names_every_end_of_a_request(root: Path) -> None:
+    text = (root / "doc" / "components.md").read_text(encoding="utf-8")
+    section = text.split("## A request for a target\n")[1].split("\n## ")[0]
+    assert re.findall(r"^- \*\*(\w+)\*\*", section, re.M) == [o.value for o in Outcome]
 
 
 @pytest.mark.ros
@@ -115,8 +130,11 @@ def test_negative_thresholds_are_the_models_own() -> None:
 def test_unknown_names_are_told_with_the_nearest() -> None:
     assert unknown_parameters(["model", "use_sim_time", "qos_overrides./image.depth"]) == []
     assert unknown_parameters(["modle", "xyz"]) == [
-        "there is no parameter modle; did you mean model?",
-        "there is no parameter xyz",
+        "there is no parameter modle; the nearest name is model",
+        "there is no parameter xyz; the nearest name is max_targets",
+    ]
+    assert unknown_parameters(["ring_frames"]) == [
+        "parameter ring_frames has no effect any more: set ring_s"
     ]
 
 

@@ -12,24 +12,26 @@ from hypothesis import strategies as st
 from litetrack_ros.node.frames import Fate, FrameRing, FrameSlot, ReceivedFrame
 
 
-def _frame(stamp_ns: int, size_bytes: int = 100) -> ReceivedFrame:
-    return ReceivedFrame(stamp_ns, None, size_bytes, time.perf_counter())
+def _frame(stamp_ns: int, size_bytes: int = 100, arrival_s: float | None = None) -> ReceivedFrame:
+    arrival_s = time.perf_counter() if arrival_s is None else arrival_s
+    return ReceivedFrame(stamp_ns, None, size_bytes, arrival_s)
 
 
 def _slot() -> FrameSlot:
-    return FrameSlot(FrameRing(5, 10**6))
+    return FrameSlot(FrameRing(5.0, 10**6))
 
 
-def test_the_ring_is_bounded_in_number() -> None:
-    ring = FrameRing(max_frames=3, max_bytes=10**6)
-    for stamp in range(5):
-        ring.append(_frame(stamp))
-    assert [frame.stamp_ns for frame in ring.frames] == [2, 3, 4]
-    assert ring.size_bytes == 300
+@pytest.mark.parametrize("by_stamp", [True, False])
+def test_the_ring_is_bounded_in_seconds(by_stamp: bool) -> None:
+    ring = FrameRing(max_s=3.0, max_bytes=10**6)
+    for index in range(150):
+        stamp_ns = index * 100_000_000 if by_stamp else index
+        ring.append(_frame(stamp_ns, arrival_s=0.0 if by_stamp else index * 0.1))
+    assert len(ring) in (32, 33)  # 3 s, and a moment for the box to come
 
 
 def test_the_ring_is_bounded_in_bytes_but_holds_the_newest() -> None:
-    ring = FrameRing(max_frames=10, max_bytes=250)
+    ring = FrameRing(max_s=10.0, max_bytes=250)
     for stamp in range(4):
         ring.append(_frame(stamp))
     assert [frame.stamp_ns for frame in ring.frames] == [2, 3]
@@ -38,7 +40,7 @@ def test_the_ring_is_bounded_in_bytes_but_holds_the_newest() -> None:
 
 
 def test_a_backward_jump_clears_the_ring_and_equal_stamps_do_not() -> None:
-    ring = FrameRing(10, 10**6)
+    ring = FrameRing(10.0, 10**6)
     jumps = [ring.append(_frame(stamp)) for stamp in (5, 6, 6, 2, 3)]
     assert jumps == [False, False, False, True, False]
     assert [frame.stamp_ns for frame in ring.frames] == [2, 3]
@@ -46,22 +48,49 @@ def test_a_backward_jump_clears_the_ring_and_equal_stamps_do_not() -> None:
 
 @given(
     sizes=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 400)), max_size=60),
-    max_frames=st.integers(1, 8),
+    max_s=st.floats(0.0, 5.0),
     max_bytes=st.integers(1, 1000),
 )
 def test_the_ring_never_exceeds_its_bounds(
-    sizes: list[tuple[int, int]], max_frames: int, max_bytes: int
+    sizes: list[tuple[int, int]], max_s: float, max_bytes: int
 ) -> None:
-    ring = FrameRing(max_frames, max_bytes)
+    ring = FrameRing(max_s, max_bytes)
     for stamp, size in sizes:
-        ring.append(_frame(stamp, size))
+        ring.append(_frame(stamp, size, arrival_s=float(stamp)))
         frames = ring.frames
-        assert len(frames) <= max_frames
+        assert frames[-1].arrival_s - frames[0].arrival_s <= max_s + 0.25
         assert ring.size_bytes == sum(frame.size_bytes for frame in frames)
         assert ring.size_bytes <= max_bytes or len(frames) == 1
         stamps = [frame.stamp_ns for frame in frames]
         assert stamps == sorted(stamps)
         assert frames[-1].stamp_ns == stamp
+
+
+def test_old_frames_are_reduced_before_they_go() -> None:
+    ring = FrameRing(max_s=3.0, max_bytes=10_000)
+    for index in range(200):
+        frame = _frame(index * 33_333_333, 1000, arrival_s=index / 30)
+        ring.append(frame)
+        frame.fate = Fate.PROCESSED
+        while (old := ring.to_reduce()) is not None:
+            assert not old.is_small
+            ring.replace(old, "small", 60)
+    frames = ring.frames
+    assert len(frames) >= 90
+    assert ring.size_bytes == sum(frame.size_bytes for frame in frames) <= 10_000
+    kinds = [frame.is_small for frame in frames]
+    assert kinds == sorted(kinds, reverse=True)  # the old ones are small
+    assert not any(kinds[-2:])
+    assert 60 <= ring.small_bytes <= 10_000 / 90
+
+
+def test_a_frame_that_waits_or_is_in_work_is_not_reduced() -> None:
+    ring = FrameRing(max_s=30.0, max_bytes=1000)
+    for index in range(5):
+        ring.append(_frame(index, 190))
+    assert ring.to_reduce() is None
+    ring.frames[1].fate = Fate.PROCESSED
+    assert ring.to_reduce() is ring.frames[1]
 
 
 def test_the_newest_frame_wins() -> None:

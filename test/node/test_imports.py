@@ -11,12 +11,18 @@ WITHOUT_ROS = (
     "conversion",
     "dds",
     "diagnostics",
+    "events",
     "frames",
     "init_boxes",
+    "losses",
     "overlay",
     "parameters",
     "program",
+    "reduction",
+    "requests",
+    "results",
     "select_view",
+    "sizes",
     "worker",
 )
 _BLOCKED = ("rclpy", "sensor_msgs", "std_msgs", "diagnostic_msgs", "litetrack_ros.msg", "cv_bridge")

@@ -81,6 +81,32 @@ def test_tracker_launch_passes_its_arguments_on(
     assert "Traceback" not in log
 
 
+def test_tracker_launch_serves_the_page_where_asked(
+    root: Path, tmp_path: Path, tiny_model: Path, make_client: Any
+) -> None:
+    pytest.importorskip("aiohttp")
+    process = _launch(
+        root / "launch" / "tracker.launch.py",
+        tmp_path,
+        namespace="robot",
+        model=tiny_model,
+        backend="torch",
+        page="true",
+        page_arguments="--port 0",
+    )
+    client = make_client(name="/robot/litetrack")
+    try:
+        client.spin_until(
+            lambda: "litetrack_page" in client.node.get_node_names(), 90, "the page's node"
+        )
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+    finally:
+        log = _end(process, 25)
+    assert "The page is at http://127.0.0.1:" in log, log
+    assert "Traceback" not in log
+
+
 def test_demo_launch_ends_with_a_video(root: Path, tmp_path: Path, tiny_model: Path) -> None:
     process = _launch(
         root / "launch" / "demo.launch.py",

@@ -28,7 +28,6 @@ FAULTS = [
     ({"lost_threshold": 2.0}, "parameter lost_threshold must be from -1 to 1"),
     ({"size_smoothing": 0.0}, "size_smoothing"),
     ({"image_transport": "pigeon"}, "parameter image_transport is 'pigeon', but must be one of"),
-    ({"lost_treshold": 0.5}, "there is no parameter lost_treshold; did you mean lost_threshold?"),
     ({"publish_detections": True}, "vision_msgs is not installed"),
 ]
 
@@ -84,6 +83,17 @@ def test_a_fault_refuses_to_configure_with_the_reason(
 
     client.spin_until(told, 5.0, f"a diagnostic that says: {reason}")
     assert node.node.get_parameter("autostart").value  # every parameter is declared all the same
+
+
+def test_an_unknown_name_is_a_warning_with_the_closest_known_one(
+    start_node: Callable[..., Any], client: Any
+) -> None:
+    node = start_node(lost_treshold=0.5, ring_frames=30)
+    client.wait_for_node()  # active all the same
+    _, log, _ = node.end()
+    assert "WARN" in log
+    assert "there is no parameter lost_treshold; the nearest name is lost_threshold" in log
+    assert "parameter ring_frames has no effect any more: set ring_s" in log
 
 
 def test_a_bad_value_can_be_mended_while_unconfigured(
@@ -227,3 +237,33 @@ def test_fifty_cycles_do_not_hoard_memory(tiny_model: Path) -> None:
     resident_mb = json.loads(output.splitlines()[-1])
     assert len(resident_mb) == 50
     assert resident_mb[-1] - resident_mb[9] <= 20, resident_mb
+
+
+def test_impossible_transitions_are_answered_and_the_log_stays_short(
+    start_node: Callable[..., Any], client: Any
+) -> None:
+    from lifecycle_msgs.srv import ChangeState
+
+    node = start_node(autostart=False)
+    assert _state(client) == "unconfigured"
+    client.ready_service(ChangeState, "change_state")
+    requests = [("", 3), ("", 4), ("", 255), ("activate", 0), ("fly\n[ERROR] forged", 0), ("", 8)]
+    slowest_s = 0.0
+    for label, number in requests * 10:
+        request = ChangeState.Request()
+        request.transition.label, request.transition.id = label, number
+        started = time.monotonic()
+        response = client.call(ChangeState, "change_state", request, timeout_s=5.0)
+        slowest_s = max(slowest_s, time.monotonic() - started)
+        assert not response.success
+    assert slowest_s < 1.0
+    assert _state(client) == "unconfigured"
+    request = ChangeState.Request()
+    request.transition.label = "configure"
+    assert client.call(ChangeState, "change_state", request).success
+    assert _state(client) == "inactive"
+    status, log, _ = node.end()
+    assert status == 0
+    assert "there is no transition number 3 in state unconfigured; there are configure" in log
+    assert len(log.splitlines()) < 20
+    assert "\n[ERROR] forged" not in log

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from litetrack_ros.node.frames import Counts
+from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import StageTiming, TrackResult
 
 pytestmark = pytest.mark.ros
 
@@ -19,7 +19,15 @@ pytestmark = pytest.mark.ros
 def _result(target_id: str = "cup", box: Any = (1.5, 2.5, 30.0, 40.0)) -> TrackResult:
     timing = StageTiming(1.0, 2.0, 3.0)
     return TrackResult(
-        target_id, np.array(box), np.array(box), np.float32(0.75), 0.5, State.LOST, timing
+        target_id,
+        np.array(box),
+        np.array(box),
+        score=np.float32(0.75),
+        candidate_score=np.float32(0.25),
+        is_calibrated=True,
+        response=0.5,
+        state=State.LOST,
+        timing=timing,
     )
 
 
@@ -43,7 +51,8 @@ def test_boxes_keep_header_order_and_numbers() -> None:
     assert [box.target_id for box in message.boxes] == ["a", "b"]
     first = message.boxes[0]
     assert (first.x, first.y, first.width, first.height) == (1.5, 2.5, 30.0, 40.0)
-    assert (first.state, first.score) == (3, 0.75)
+    assert (first.state, first.score, first.candidate_score) == (3, 0.75, 0.25)
+    assert first.is_calibrated is True
 
 
 def test_timing_takes_integers_too() -> None:

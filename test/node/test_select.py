@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from litetrack_ros.geometry import overlap
+from litetrack_ros.media.scene import DrawnScene
 from litetrack_ros.node.overlay import DrawnBox
 from litetrack_ros.node.select_view import MAX_HELD, SelectView
 from litetrack_ros.tracker.state import State
@@ -57,11 +59,28 @@ def test_a_drag_in_any_direction_is_a_box(
     assert (selection.box_xywh.tolist(), selection.stamp_ns) == (box, 7)
 
 
-def test_a_click_is_no_box() -> None:
+def test_a_click_on_plain_ground_is_no_box_and_says_so() -> None:
     view = SelectView()
     view.add_image(_picture(10), 7)
+    before = view.canvas()
     view.on_mouse(DOWN, 50, 50)
     assert view.on_mouse(UP, 52, 52) is None
+    after = view.canvas()
+    assert before is not None and after is not None and (before != after).any()
+
+
+def test_a_click_is_the_object_under_it_and_a_second_one_another_size() -> None:
+    scene = DrawnScene(frames=1, width=320, height=240)
+    x, y, width, height = scene.box_xywh(0)
+    middle = round(x + width / 2), round(y + height / 2)
+    view, found = SelectView(), []
+    view.add_image(scene.frame(0), 7)
+    for _ in range(2):
+        view.on_mouse(DOWN, *middle)
+        selection = view.on_mouse(UP, *middle)
+        assert selection is not None and selection.stamp_ns == 7
+        found.append(selection.box_xywh)
+    assert overlap(found[0], scene.box_xywh(0)) > 0.5 and overlap(*found) < 0.9
 
 
 def test_the_picture_stands_still_during_a_drag_and_its_stamp_goes_out() -> None:

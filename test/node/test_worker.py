@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +15,11 @@ import pytest
 from litetrack_ros.errors import ImageError
 from litetrack_ros.media.scene import DrawnScene
 from litetrack_ros.node.conversion import ConvertedImage
+from litetrack_ros.node.events import Event, EventKind
 from litetrack_ros.node.frames import FrameRing, FrameSlot, ReceivedFrame
-from litetrack_ros.node.init_boxes import InitQueue, InitRequest
-from litetrack_ros.node.worker import Tracked, TrackingWorker, WorkerSettings
+from litetrack_ros.node.requests import InitRequest, Outcome, RequestDesk
+from litetrack_ros.node.results import Tracked
+from litetrack_ros.node.worker import TrackingWorker, WorkerSettings
 from litetrack_ros.tracker.state import State
 
 pytest.importorskip("torch")
@@ -38,8 +41,11 @@ class Rig:
             "init_wait_ms": 300.0,
         }
         self.backend = backend
-        self.slot = FrameSlot(FrameRing(60, 10**9))
-        self.inits = InitQueue(max_targets)
+        self.slot = FrameSlot(FrameRing(60.0, 10**9))
+        self.ended: list[InitRequest] = []
+        self.events: list[Event] = []
+        self.desk = RequestDesk(self.ended.append)
+        self.desk.max_targets = max_targets
         self.sent: list[Tracked] = []
         self.reports: list[tuple[str, str]] = []
         self.worker = TrackingWorker(
@@ -47,7 +53,7 @@ class Rig:
             WorkerSettings(**{**defaults, **settings}),
             max_targets,
             self.slot,
-            self.inits,
+            self.desk,
             self.convert,
             self,
         )
@@ -69,6 +75,22 @@ class Rig:
     def report(self, kind: str, message: str) -> None:
         self.reports.append((kind, message))
 
+    def recovered(self, kind: str) -> None:
+        pass
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+
+    @property
+    def refusals(self) -> list[tuple[str, str]]:
+        """Target and reason of the requests refused."""
+        refused = [r for r in self.ended if r.ending and r.ending.outcome is Outcome.REFUSED]
+        return [(r.target_id, r.ending.reason) for r in refused if r.ending]
+
+    @property
+    def accepted(self) -> int:
+        return self.desk.counts.accepted
+
     def put(self, index: int, image: Any = "scene") -> None:
         image = SCENE.frame(index % 60) if isinstance(image, str) else image
         self.slot.put(ReceivedFrame((index + 1) * 33 * MS, image, 100, time.perf_counter()))
@@ -76,8 +98,15 @@ class Rig:
     def select(self, index: int | None, target_id: str = "", box: Any = None) -> None:
         stamp_ns = 0 if index is None else (index + 1) * 33 * MS
         box = tuple(SCENE.box_xywh((index or 0) % 60)) if box is None else box
-        request = InitRequest(target_id, stamp_ns, box, time.perf_counter(), self.slot.newest())
-        assert self.inits.put(request)
+        request = InitRequest(
+            target_id,
+            stamp_ns,
+            box,
+            time.perf_counter(),
+            self.slot.newest(),
+            image_size=self.worker.image_size,
+        )
+        self.desk.put(request)
         self.slot.nudge()
 
     def until(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> None:
@@ -157,7 +186,7 @@ def test_init_on_an_old_image_catches_up_to_the_librarys_box(
     for index in range(8):
         rig.step(index)
     rig.select(2)
-    rig.until(lambda: rig.worker.inits_accepted == 1 and rig.worker.targets)
+    rig.until(lambda: rig.accepted == 1 and rig.worker.targets)
     assert rig.worker.targets[0].state is State.INITIALISING
     result = rig.step(8).results[0]
     np.testing.assert_allclose(result.box_xywh, _library_boxes(backend, 2, 8)[-1])
@@ -212,12 +241,11 @@ def test_refused_boxes_say_why_and_leave_the_target_alone(
     rig.step(0)
     rig.step(1)
     rig.select(index, "bad", box)
-    rig.until(lambda: rig.reports)
-    assert rig.reports[0][0] == "init_refused"
-    assert "init box of target 'bad' refused" in rig.reports[0][1]
-    assert reason in rig.reports[0][1]
+    rig.until(lambda: rig.refusals)
+    assert rig.refusals[0][0] == "bad"
+    assert reason in rig.refusals[0][1]
     assert [r.target_id for r in rig.step(2).results] == ["kept"]
-    assert (rig.worker.inits_accepted, rig.worker.inits_refused) == (1, 1)
+    assert (rig.accepted, len(rig.refusals)) == (1, 1)
 
 
 def test_a_stamp_long_gone_is_refused(make_rig: Callable[..., Rig]) -> None:
@@ -225,8 +253,8 @@ def test_a_stamp_long_gone_is_refused(make_rig: Callable[..., Rig]) -> None:
     for index in range(100, 103):
         rig.step(index)
     rig.select(3)
-    rig.until(lambda: rig.reports)
-    assert "its image is gone" in rig.reports[0][1]
+    rig.until(lambda: rig.refusals)
+    assert "its image is gone" in rig.refusals[0][1]
 
 
 def test_a_box_that_comes_before_its_image_waits_for_it(make_rig: Callable[..., Rig]) -> None:
@@ -242,7 +270,7 @@ def test_with_one_target_another_id_replaces_it(make_rig: Callable[..., Rig]) ->
     rig.select(None, "a")
     rig.step(0)
     rig.select(None, "b")
-    rig.until(lambda: rig.worker.inits_accepted == 2)
+    rig.until(lambda: rig.accepted == 2)
     assert [r.target_id for r in rig.step(1).results] == ["b"]
 
 
@@ -251,15 +279,15 @@ def test_several_targets_share_one_model_call(make_rig: Callable[..., Rig]) -> N
     rig.step(0)
     for name in ("a", "b"):
         rig.select(0, name)
-        rig.until(lambda: not rig.inits.pending())
+        rig.until(lambda: not rig.desk.waiting())
     rig.select(0, "c")
-    rig.until(lambda: rig.reports)
-    assert "max_targets = 2 targets are being tracked" in rig.reports[0][1]
+    rig.until(lambda: rig.refusals)
+    assert "max_targets = 2 targets are being tracked" in rig.refusals[0][1]
     searches = rig.backend.searches
     assert [r.target_id for r in rig.step(1).results] == ["a", "b"]
     assert rig.backend.searches == searches + 1
     rig.select(1, "a")  # the same id starts anew
-    rig.until(lambda: rig.worker.inits_accepted == 3)
+    rig.until(lambda: rig.accepted == 3)
     assert [r.target_id for r in rig.step(2).results] == ["a", "b"]
 
 
@@ -271,7 +299,7 @@ def test_after_dropping_nothing_old_is_sent_though_the_model_was_at_work(
     rig.step(0)
     rig.put(1)
     rig.until(lambda: rig.backend.searches == 1)
-    rig.worker.drop_targets()
+    rig.worker.drop_targets("dropped")
     before = len(rig.sent)
     rig.until(lambda: len(rig.sent) > before)
     assert rig.sent[-1].results == ()
@@ -285,7 +313,7 @@ def test_nothing_is_sent_while_closed(make_rig: Callable[..., Rig]) -> None:
     rig.put(1)
     rig.until(lambda: rig.backend.searches == 1)
     rig.slot.close()
-    rig.worker.drop_targets()
+    rig.worker.drop_targets("dropped")
     rig.put(2)
     rig.until(lambda: rig.slot.counts.waiting == 0)
     assert (len(rig.sent), rig.slot.counts.ignored) == (1, 2)
@@ -349,7 +377,7 @@ def test_a_flood_of_init_boxes_does_not_stop_the_boxes(make_rig: Callable[..., R
     finally:
         done.set()
         thread.join()
-    assert rig.worker.inits_accepted > 5
+    assert rig.accepted > 5
 
 
 def test_thresholds_change_while_it_runs(make_rig: Callable[..., Rig]) -> None:
@@ -371,3 +399,175 @@ def test_thresholds_change_while_it_runs(make_rig: Callable[..., Rig]) -> None:
     assert lost.state is State.LOST
     np.testing.assert_array_equal(rig.step(3).results[0].box_xywh, lost.box_xywh)
     assert rig.step(4).results == ()  # given up
+
+
+def _kinds(rig: Rig) -> list[tuple[EventKind, str]]:
+    return [(event.kind, event.target_id) for event in rig.events]
+
+
+def test_a_removed_target_goes_and_the_others_stay(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(max_targets=2)
+    rig.step(0)
+    for name in ("a", "b"):
+        rig.select(0, name)
+        rig.until(lambda: not rig.desk.counts.open)
+    rig.step(1)
+    assert rig.worker.drop_target("a", "removed")
+    assert not rig.worker.drop_target("a", "removed")
+    assert [r.target_id for r in rig.step(2).results] == ["b"]
+    rig.select(2, "c")  # there is room again
+    rig.until(lambda: rig.accepted == 3)
+    assert (EventKind.REMOVED, "a") in _kinds(rig)
+
+
+def test_a_request_dropped_in_work_is_not_adopted(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(delay_s=0.05, catch_up_max_ms=5000.0)
+    for index in range(20):
+        rig.step(index)
+    rig.select(0)
+    rig.until(lambda: rig.backend.searches > 2)
+    rig.worker.drop_targets("the node was disabled")
+    ending = rig.ended[0].ending
+    assert ending is not None and ending.outcome is Outcome.DROPPED
+    assert rig.step(20).results == ()
+    assert rig.accepted == 0
+    assert rig.backend.searches < 10  # catching up ended
+
+
+def test_the_end_of_a_request_says_where_the_target_started(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(catch_up_max_ms=10_000.0)
+    for index in range(6):
+        rig.step(index)
+    rig.select(2, "a")
+    rig.until(lambda: rig.ended)
+    ending = rig.ended[0].ending
+    assert ending is not None and ending.outcome is Outcome.ACCEPTED
+    assert (ending.stamp_ns, ending.caught_up) == (3 * 33 * MS, 3)
+    np.testing.assert_allclose(ending.box_xywh, SCENE.box_xywh(2))
+    rig.step(6)
+    rig.step(7)
+    assert _kinds(rig) == [(EventKind.TRACKING, "a")]
+
+
+def test_a_backend_that_fails_at_the_start_refuses_the_request(
+    make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = make_rig()
+    rig.step(0)
+
+    def fail(*_: Any) -> Any:
+        raise MemoryError("the device is full")
+
+    monkeypatch.setattr(rig.backend, "encode_template", fail)
+    rig.select(0)
+    rig.until(lambda: rig.refusals)
+    assert "MemoryError: the device is full" in rig.refusals[0][1]
+
+
+def test_a_target_lost_for_too_long_is_given_up_and_frees_its_slot(
+    make_rig: Callable[..., Rig],
+) -> None:
+    import dataclasses
+
+    rig = make_rig(lost_timeout_s=0.2)
+    rig.select(None, "a")
+    rig.step(0)
+    rig.step(1)
+    config = dataclasses.replace(
+        rig.backend.tracker_config, lost_threshold=1.0, found_threshold=1.0, lost_after_frames=1
+    )
+    rig.worker.change(WorkerSettings(config, 500.0, 20.0, 300.0, lost_timeout_s=0.2))
+    assert rig.step(2).results[0].state is State.LOST
+    time.sleep(0.25)
+    assert rig.step(3).results == ()
+    assert rig.step(4).results == ()
+    kinds = [EventKind.TRACKING, EventKind.LOST, EventKind.GIVEN_UP]
+    assert _kinds(rig) == [(kind, "a") for kind in kinds]
+    assert "lost_timeout_s" in rig.events[-1].reason
+
+
+def _half(index: int) -> np.ndarray:
+    return np.ascontiguousarray(SCENE.frame(index)[::2, ::2])
+
+
+def test_images_of_another_size_and_the_same_aspect_scale_the_targets(
+    make_rig: Callable[..., Rig], backend: DelayingBackend
+) -> None:
+    from litetrack_ros.tracker.tracker import MultiTracker
+
+    library = MultiTracker(backend)
+    library.init(SCENE.frame(0), SCENE.box_xywh(0))
+    library.update(SCENE.frame(1))
+    library.rescale(0.5, 0.5)
+    expected = library.update(_half(2))[0].box_xywh
+    rig = make_rig()
+    rig.select(None, "a")
+    rig.step(0)
+    rig.step(1)
+    rig.put(2, _half(2))
+    rig.until(lambda: len(rig.sent) == 3)
+    np.testing.assert_allclose(rig.sent[-1].results[0].box_xywh, expected)
+    assert (EventKind.RESCALED, "a") in _kinds(rig)
+    assert "from 320x240 to 160x120" in rig.events[-1].reason
+
+
+def test_images_of_another_aspect_end_the_targets_with_both_sizes(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig()
+    rig.select(None, "a")
+    rig.step(0)
+    rig.step(1)
+    rig.put(2, np.zeros((240, 240, 3), np.uint8))
+    rig.until(lambda: len(rig.sent) == 3)
+    assert rig.sent[-1].results == ()
+    assert rig.events[-1].kind is EventKind.GIVEN_UP
+    assert "from 320x240 to 240x240" in rig.events[-1].reason
+    assert rig.step(3).results == ()
+
+
+def test_a_waiting_box_is_scaled_to_the_image_that_came(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    rig.step(0)
+    rig.select(1, "a", box=tuple(SCENE.box_xywh(1)))
+    rig.put(1, _half(1))
+    rig.until(lambda: rig.accepted)
+    rig.until(lambda: len(rig.sent) == 2)
+    expected = np.array(SCENE.box_xywh(1)) / 2
+    np.testing.assert_allclose(rig.sent[-1].results[0].box_xywh, expected)
+    assert (EventKind.RESCALED, "a") in _kinds(rig)
+
+
+def test_a_box_that_waits_for_an_image_of_another_aspect_is_refused(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig()
+    rig.step(0)
+    rig.select(1, "a")
+    rig.put(1, np.zeros((240, 240, 3), np.uint8))
+    rig.until(lambda: rig.refusals)
+    assert "from 320x240 to 240x240" in rig.refusals[0][1]
+
+
+@pytest.mark.parametrize("size", [(120, 90), (40, 30), (640, 480)])
+def test_a_held_box_lies_in_the_image_though_that_changed(
+    make_rig: Callable[..., Rig], backend: DelayingBackend, size: tuple[int, int]
+) -> None:
+    """A score below the threshold holds the box; the image it was in was 320x240."""
+    config = dataclasses.replace(
+        backend.tracker_config, lost_threshold=1.0, found_threshold=1.0, lost_after_frames=2
+    )
+    rig = make_rig(tracker_config=config)
+    rig.put(0)
+    rig.select(0, box=(250.0, 180.0, 50.0, 40.0))
+    rig.until(lambda: any(tracked.results for tracked in rig.sent))
+    states = set()
+    for index in range(1, 5):
+        count = len(rig.sent)
+        rig.put(index, np.zeros((size[1], size[0], 3), np.uint8))
+        rig.until(lambda count=count: len(rig.sent) > count)
+        (result,) = rig.sent[-1].results
+        x, y, width, height = result.box_xywh
+        assert 0 <= x < x + width <= size[0] and 0 <= y < y + height <= size[1]
+        states.add(result.state)
+    assert State.LOST in states

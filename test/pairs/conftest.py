@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from training_pictures import write_pictures
+from training_pictures import write_boxed, write_pictures
 
 from litetrack_ros.pairs.materials import Materials, read_materials
 
@@ -18,3 +18,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def materials(pictures: Path) -> Materials:
     """The same, decoded."""
     return read_materials([pictures])
+
+
+@pytest.fixture(scope="session")
+def boxed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clips with boxes and photos with outlined objects."""
+    return write_boxed(tmp_path_factory.mktemp("boxed"))

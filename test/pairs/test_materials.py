@@ -24,6 +24,12 @@ def test_every_kind_is_found(materials: Materials) -> None:
     assert {clip.name: len(clip.frames) for clip in materials.clips} == CLIPS
 
 
+def test_sequences_with_boxes_are_passed_over(pictures: Path, boxed: Path) -> None:
+    alone, both = read_materials([pictures]), read_materials([pictures, boxed])
+    assert len(both.photos) == len(alone.photos) + 40  # of boxed_photos
+    assert len(both.clips) == len(alone.clips)
+
+
 def test_colours_are_rgb(materials: Materials, pictures: Path) -> None:
     bgr = cv2.imread(str(pictures / "photos" / "photo_7_x.png"))
     [photo] = [photo for photo in materials.photos if photo.name == "photo_7_x"]

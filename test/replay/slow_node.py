@@ -23,6 +23,7 @@ from litetrack_ros.config import ModelChoice
 from litetrack_ros.node import inputs
 from litetrack_ros.node.program import main
 from litetrack_ros.tracker import tracker
+from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
 
 STAGE, DELAY_S = os.environ["DELAY_STAGE"], float(os.environ.get("DELAY_S", "0"))
@@ -66,8 +67,8 @@ def _find_square(self: tracker.MultiTracker, image: Any, color_order: str = "bgr
         return []  # the black picture that the node warms up with
     left, top = float(columns.min()), float(rows.min())
     box = np.array([left, top, columns.max() + 1 - left, rows.max() + 1 - top])
-    timing = tracker.StageTiming(0.0, 1e3 * DELAY_S, 0.0)
-    result = tracker.TrackResult(self.target_ids[0], box, box, 0.9, 0.9, State.TRACKING, timing)
+    timing = StageTiming(0.0, 1e3 * DELAY_S, 0.0)
+    result = TrackResult(self.target_ids[0], box, box, 0.9, 0.9, False, 0.9, State.TRACKING, timing)
     return [result]
 
 

@@ -68,9 +68,41 @@ def test_track_writes_the_same_boxes(tmp_path: Path, square_sequence: Path, tiny
     assert tracked.read_text() == (tmp_path / "square.txt").read_text()
 
 
+def test_long_term_figures(
+    tmp_path: Path, square_sequence: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+):
+    report, out = tmp_path / "report.json", tmp_path / "out"
+    evaluate = ["evaluate", str(square_sequence), "--model", str(tiny_model), "--long-term"]
+    evaluate += ["--frame-rate", "10", "--perturbed", "1", "--out", str(out)]
+    assert main([*evaluate, "--json", str(report)]) == 0
+    figures = json.loads(report.read_text())
+    found = figures["long_term"]
+    assert found["pooled"]["ao"]["value"] == pytest.approx(figures["mean_over_sequences"]["ao"])
+    assert found["pooled"]["tnr"] == {"value": 0.0, "low": None, "high": None, "frames": 1}
+    assert found["pooled"]["false_lost"]["value"] == 0.0  # these weights have no threshold
+    assert [row["name"] for row in found["sequences"]] == ["square"]
+    assert found["frame_rate_hz"] == 10 and len(found["reliability"]) > 5
+    shown = capsys.readouterr().out
+    assert "OxUvA TPR: visible frames TRACKING and right" in shown
+    assert read_run(out / "stateless", "square").boxes_xywh.shape == (12, 4)
+
+
+def test_a_tracker_without_a_score_gets_the_figures_that_need_none(
+    tmp_path: Path, square_sequence: Path
+):
+    report = tmp_path / "report.json"
+    evaluate = ["evaluate", str(square_sequence), "--tracker", "mil", "--long-term"]
+    assert main([*evaluate, "--json", str(report)]) == 0
+    found = json.loads(report.read_text())["long_term"]
+    assert found["pooled"]["f"]["value"] > 0 and found["pooled"]["tpr"]["frames"] == 10
+    assert found["reliability"] is None and found["pooled"]["brier"]["value"] is None
+    assert found["pooled"]["false_lost"]["value"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--frame-rate", "0"], "--frame-rate is 0"),
         (["--tracker", "nothing"], "has no tracker 'nothing'; it has"),
         (["--model", "no_such_model"], "no_such_model"),
         (["--device", "cuda:99"], "cuda:99"),

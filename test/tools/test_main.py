@@ -17,6 +17,11 @@ from litetrack_ros.config import ModelChoice
 from litetrack_ros.tools.main import NOUNS, VERBS, load_verb, main
 
 COMMAND = [sys.executable, "-m", "litetrack_ros.tools.main"]
+# A suite that a script starts in the background ignores SIGINT, and its children inherit that.
+TAKES_CTRL_C = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from litetrack_ros.tools.main import main; sys.exit(main())"
+)
 
 
 EVERY_VERB = [(noun, verb) for noun, verbs in VERBS.items() for verb in verbs]
@@ -106,8 +111,34 @@ def test_a_closed_pipe_is_no_error(root: Path):
     assert (process.returncode, errors) == (0, b"")
 
 
-def test_ctrl_c_ends_with_130_and_leaves_nothing(
-    root: Path, tmp_path: Path, square_sequence: Path, tiny_model: Path
+def test_a_closed_or_full_output_is_told_in_a_line(root: Path):
+    for redirection, status, said in (
+        (">&-", 0, b""),
+        (">/dev/full", 2, b"litetrack: cannot write the output: No space left on device\n"),
+        (">&- 2>&-", 0, b""),
+    ):
+        command = f'exec "$@" {redirection}'
+        words = ["sh", "-c", command, "sh", *COMMAND, "model", "list"]
+        done = subprocess.run(words, cwd=root, stderr=subprocess.PIPE, timeout=120, check=False)
+        assert (done.returncode, done.stderr) == (status, said), redirection
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [
+        (signal.SIGINT, 130, b"litetrack: interrupted\n"),
+        (signal.SIGTERM, 143, b""),
+        (signal.SIGHUP, 129, b""),
+    ],
+)
+def test_a_signal_ends_it_and_leaves_nothing(
+    root: Path,
+    tmp_path: Path,
+    square_sequence: Path,
+    tiny_model: Path,
+    number: int,
+    status: int,
+    said: bytes,
 ):
     frames = tmp_path / "frames"
     frames.mkdir()
@@ -116,7 +147,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(
     boxes = tmp_path / "boxes.txt"
     arguments = ["track", str(frames), "--model", str(tiny_model), "--save-txt", str(boxes)]
     process = subprocess.Popen(
-        [*COMMAND, *arguments, "--init-box", "20", "40", "30", "30"],
+        [sys.executable, "-c", TAKES_CTRL_C, *arguments, "--init-box", "20", "40", "30", "30"],
         cwd=root,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -127,7 +158,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(
     while not list(tmp_path.glob(".boxes*")) and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (130, b"litetrack: interrupted\n")
+    assert (process.returncode, errors) == (status, said)
     assert [path.name for path in tmp_path.iterdir()] == ["frames"]

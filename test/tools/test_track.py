@@ -12,6 +12,8 @@ import pytest
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.datasets.sequences import read_boxes
+from litetrack_ros.geometry import overlap
+from litetrack_ros.media.scene import DrawnScene
 from litetrack_ros.media.sources import Frame
 from litetrack_ros.tools import track
 from litetrack_ros.tools.arguments import read_request
@@ -255,3 +257,31 @@ def test_ctrl_c_ends_a_camera_and_keeps_the_files(
     assert track.summary(results).startswith("5 frames")
     assert len(read_boxes(tmp_path / "o.txt")) == 5
     assert cv2.VideoCapture(str(tmp_path / "o.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 5
+
+
+def test_a_point_is_enough(tmp_path: Path, tiny_model: Path) -> None:
+    scene = DrawnScene(frames=3, width=320, height=240)
+    video, boxes = write_avi(tmp_path / "v.avi", [image for image, _ in scene]), tmp_path / "b.txt"
+    x, y = scene.box_xywh(0)[:2] + 0.5 * scene.box_xywh(0)[2:]
+    arguments = [str(video), "--model", str(tiny_model), "--save-txt", str(boxes)]
+    assert main(["track", *arguments, "--init-point", str(x), str(y)]) == 0
+    assert overlap(read_boxes(boxes)[0], scene.box_xywh(0)) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("point", "words"), [(("0.5", "0.5"), "give pixels"), (("900", "5"), "outside the")]
+)
+def test_a_point_on_nothing_is_refused(
+    point: tuple[str, str],
+    words: str,
+    square_sequence: Path,
+    tiny_model: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = [str(square_sequence), "--model", str(tiny_model), "--init-point", *point]
+    assert main(["track", *arguments]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_box_and_a_point_are_one_too_many(square_sequence: Path) -> None:
+    assert main(["track", str(square_sequence), *BOX, "--init-point", "30", "50"]) == 2

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from litetrack_ros.config import TrackerConfig
@@ -38,6 +40,11 @@ def run(config: TrackerConfig, scores: list[float]) -> tuple[str, list[float]]:
 )
 def test_states(scores: list[float], states: str) -> None:
     assert run(CONFIG, scores)[0] == states
+
+
+def test_a_hit_by_chance_is_not_enough_where_several_are_asked_for() -> None:
+    config = dataclasses.replace(CONFIG, lost_after_frames=1, found_after_frames=2)
+    assert run(config, [0.2, 0.6, 0.2, 0.6, 0.6, 0.9])[0] == "LLLLTT"
 
 
 def test_search_region_grows_while_lost_and_shrinks_when_found() -> None:

@@ -14,6 +14,8 @@ from litetrack_ros.backends.torch_backend import TorchBackend
 from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import BoxError, ImageError
 from litetrack_ros.images import Uint8Image
+from litetrack_ros.media.scene import DrawnScene
+from litetrack_ros.tracker.points import propose_boxes
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import MultiTracker, Tracker
 
@@ -120,6 +122,28 @@ def test_found_again() -> None:
         assert result is not None
         states.append(result.state.name)
     assert states == ["TRACKING", "LOST", "LOST", "TRACKING"]
+
+
+def test_a_point_starts_from_the_likeliest_box() -> None:
+    scene = DrawnScene(frames=2, width=320, height=240)
+    point = tuple(float(v) for v in scene.box_xywh(0)[:2] + 0.5 * scene.box_xywh(0)[2:])
+    best = propose_boxes(scene.frame(0), point)[0].box_xywh
+    single, several = Tracker(small_backend()), MultiTracker(small_backend())
+    assert (single.init_at(scene.frame(0), point).box_xywh == best).all()
+    result = several.init_at(scene.frame(0), point, "a")
+    assert (result.box_xywh == best).all() and several.target_ids == ("a",)
+    assert single.update(scene.frame(1)) is not None
+    rgb = np.ascontiguousarray(scene.frame(0)[:, :, ::-1])
+    assert (single.init_at(rgb, point, "rgb").box_xywh == best).all()
+
+
+@pytest.mark.parametrize("point", [(0.5, 0.5), (-1, 5), (640, 5)])
+def test_a_faulty_point_keeps_the_targets(point: tuple[float, float]) -> None:
+    tracker = MultiTracker(small_backend())
+    tracker.init(reference_scene(0), BOX, "kept")
+    with pytest.raises(BoxError):
+        tracker.init_at(reference_scene(0), point, "new")
+    assert tracker.target_ids == ("kept",)
 
 
 def test_settings_change_while_tracking() -> None:

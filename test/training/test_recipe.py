@@ -48,6 +48,11 @@ def test_shipped_recipe_names_a_shipped_model() -> None:
         (START + "pairs: {pose: {angle: -1}}", "pose: angle is -1.0, but must be at least 0"),
         (START + "pairs: {natural: 0.7, filmed: 0.4}", "must not exceed 1 together"),
         (START + "sampling: {}\npairs: {absent: 0}", "no effect beside sampling"),
+        (START + "sampling: {}\nsources: {}", "sources has no effect beside sampling"),
+        (START + "sources: {synthetic: 0.5, photos: 0.4}", "add up to 0.9, but must add up to 1"),
+        (START + "sources: {synthetic: 0.5, clips: 0.5}", "held_out is empty"),
+        (START + "sources: {film: 1}", "sources: unknown key 'film'"),
+        (START + "sources: {synthetic: 1.5}", "synthetic is 1.5, but must be from 0 to 1"),
     ],
 )
 def test_faults_are_named(tmp_path: Path, text: str, message: str) -> None:
@@ -55,6 +60,12 @@ def test_faults_are_named(tmp_path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
         read_recipe(path)
+
+
+def test_the_recipe_with_real_video_is_half_synthetic() -> None:
+    recipe = read_recipe(resources.config_path("train_nano_real"))
+    assert recipe.sources is not None and recipe.sources.synthetic >= 0.5
+    assert recipe.learning_rate < read_recipe(resources.config_path("train_nano")).learning_rate
 
 
 def test_unknown_model_is_named() -> None:

@@ -3,7 +3,6 @@
 import argparse
 import itertools
 import math
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from litetrack_ros.backends.onnx_files import PRECISIONS, model_name
 from litetrack_ros.config import DEFAULT_MODEL, ModelChoice
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import BackendError, ConfigError, WeightsError
-from litetrack_ros.files import write_text
+from litetrack_ros.files import scratch_folder, write_text
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.report.tables import format_table, write_json
@@ -83,8 +82,8 @@ def run(request: Request) -> int:
     if request.rounds < 1 or not all(1 <= count <= most for count in request.targets):
         raise ConfigError(f"rounds must be at least 1, and targets from 1 to {most}")
     here = machine.describe()
-    with tempfile.TemporaryDirectory() as folder:
-        subjects = _prepare(request, Path(folder))
+    with scratch_folder("speed") as folder:
+        subjects = _prepare(request, folder)
         rows, figures = _measure(request, subjects)
     about = ", ".join(f"{k} {v}" for k, v in here.items() if v not in (None, {}))
     print(about)

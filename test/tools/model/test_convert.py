@@ -1,6 +1,8 @@
 """`litetrack model convert`: the authors' checkpoints, whatever else is pickled in them."""
 
 import os
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,44 @@ def hostile_tensor(folder: Path, state: dict) -> None:
     torch.save({"net": {"backbone.pos_embed_x": Hostile(folder / "obeyed")}}, folder / "c.pth.tar")
 
 
+def pickled(folder: Path, content: bytes, **more: bytes) -> None:
+    """An archive as torch.save writes it, with any pickle."""
+    with zipfile.ZipFile(folder / "c.pth.tar", "w") as archive:
+        archive.writestr("archive/data.pkl", content)
+        for name, data in more.items():
+            archive.writestr(f"archive/data/{name}", data, zipfile.ZIP_DEFLATED)
+
+
+def huge_bytes(folder: Path, state: dict) -> None:
+    pickled(folder, b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + b"x.")
+
+
+def huge_bytearray(folder: Path, state: dict) -> None:
+    pickled(folder, b"\x80\x05\x96" + struct.pack("<Q", 2**62) + b"x.")
+
+
+def huge_frame(folder: Path, state: dict) -> None:
+    pickled(folder, b"\x80\x04\x95" + struct.pack("<Q", 2**62) + b"N.")
+
+
+def huge_memo(folder: Path, state: dict) -> None:
+    pickled(folder, b"\x80\x02Nr" + struct.pack("<I", 2**32 - 1) + b".")
+
+
+def zip_bomb(folder: Path, state: dict) -> None:
+    pickled(folder, b"\x80\x02N.", **{"0": bytes(200_000_000)})
+
+
+def pickle_bomb(folder: Path, state: dict) -> None:
+    with zipfile.ZipFile(folder / "c.pth.tar", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + b"N0" * 50_000_000 + b"N.")
+
+
+def slow_packing(folder: Path, state: dict) -> None:
+    with zipfile.ZipFile(folder / "c.pth.tar", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02N.")
+
+
 def truncated(folder: Path, state: dict) -> None:
     wrong_variant(folder, state)
     content = (folder / "c.pth.tar").read_bytes()
@@ -113,6 +153,13 @@ def absent(folder: Path, state: dict) -> None:
         (truncated, "b4", "no checkpoint this package reads"),
         (empty, "b4", "no checkpoint this package reads"),
         (absent, "b4", "cannot read the checkpoint"),
+        (huge_bytes, "b4", "damaged or hostile"),
+        (huge_bytearray, "b4", "damaged or hostile"),
+        (huge_frame, "b4", "damaged or hostile"),
+        (huge_memo, "b4", "damaged or hostile"),
+        (zip_bomb, "b4", "would unpack to 2000000"),
+        (pickle_bomb, "b4", "damaged or hostile"),
+        (slow_packing, "b4", "torch.save never uses"),
         (wrong_variant, "b5", "b5"),
     ],
 )

@@ -24,7 +24,7 @@ def test_export_and_check(
     check = json.loads(figures.read_text())["check"]
     assert (check["crops"], check["other_peaks"]) == (2, 0)
     assert 0 < check["score_map_max"] < 1e-4
-    assert read_pair(OnnxPaths.of(tmp_path, "tiny", "fp32")).max_targets == 2
+    assert read_pair(OnnxPaths.of(tmp_path, "tiny", "fp32"))[0].max_targets == 2
     assert open_backend(ModelChoice(str(tmp_path / "tiny.search.onnx"))).info.backend == "onnx"
 
 
