@@ -12,7 +12,7 @@ import numpy as np
 
 from litetrack_ros.backends.onnx_files import read_metadata
 from litetrack_ros.backends.registry import open_backend
-from litetrack_ros.config import DEFAULT_MODEL, ModelChoice, ModelConfig
+from litetrack_ros.config import DEFAULT_MODEL, ModelChoice, ModelConfig, TrackerConfig
 from litetrack_ros.datasets.catalogue import open_set
 from litetrack_ros.datasets.training_set import TrainingSet
 from litetrack_ros.pairs.pair_recipe import PairRecipe
@@ -82,3 +82,8 @@ def official_shapes(variant: str) -> dict[str, tuple[int, ...]]:
     from reference_model import official_shapes as shapes
 
     return shapes(variant)
+
+
+def default_setting(name: str) -> Any:
+    """The default of a tracker's setting."""
+    return getattr(TrackerConfig(), name)
