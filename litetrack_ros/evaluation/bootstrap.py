@@ -1,7 +1,7 @@
 """How sure a figure is, or a difference between two trackers: a bootstrap over sequences.
 
-The interval belongs to the figure that a table prints: the whole figure, a mean over sequences or a
-mean over all frames, is computed anew in every draw.
+The interval of a difference belongs to the figure that a table prints: the whole figure, a mean
+over sequences or a mean over all frames, is computed anew in every draw.
 """
 
 import functools
@@ -80,7 +80,7 @@ def paired_bootstrap(
         raise DatasetError("no sequence has a figure of both trackers that could be paired")
     a, b, (of_a, of_b) = a[used], b[used], (w[used] for w in weights)
     difference = float(np.average(a, weights=of_a) - np.average(b, weights=of_b))
-    drawn = _drawn(count, draws, seed)
+    drawn = resampled_counts(count, draws, seed)
     found = drawn @ (a * of_a) / (drawn @ of_a) - drawn @ (b * of_b) / (drawn @ of_b)
     above = float((found > 0).mean() + 0.5 * (found == 0).mean())
     if count < 2:
@@ -123,6 +123,7 @@ def student_tails(t: float, degrees: int) -> float:
     return max(0.0, 1.0 - (2 / math.pi * (angle + inside) if odd else inside))
 
 
+@functools.lru_cache(maxsize=2)
 def resampled_counts(sequences: int, resamples: int, seed: int = 0) -> FloatArray:
     """How often each sequence is drawn in each resample, ``(resamples, sequences)``."""
     rng = np.random.default_rng(seed)
@@ -140,13 +141,6 @@ def interval(values: Sequence[float], sequences: int) -> tuple[float, float]:
         return math.nan, math.nan
     low, high = np.quantile(known, [0.025, 0.975], method="nearest")
     return float(low), float(high)
-
-
-@functools.lru_cache(maxsize=2)
-def _drawn(count: int, draws: int, seed: int) -> FloatArray:
-    """How often each sequence is in each draw, ``(D, S)``: all that a weighted mean depends on."""
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), draws)
-    return drawn.astype(np.float64)
 
 
 @functools.cache

@@ -10,12 +10,12 @@ import pytest
 from made_results import write_results
 from published_layouts import write_lasot, write_uav123
 
-from litetrack_ros.backends.onnx_files import file_sha256
 from litetrack_ros.config import ModelConfig, TrackerConfig
 from litetrack_ros.datasets.benchmarks import read_benchmark
 from litetrack_ros.evaluation.comparison import compare_results
 from litetrack_ros.evaluation.paper_tables import paper_table
 from litetrack_ros.evaluation.results import ABOUT_FILE
+from litetrack_ros.manifest import file_sha256
 from litetrack_ros.tools.main import main
 
 pytest.importorskip("torch")
