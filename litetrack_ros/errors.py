@@ -47,12 +47,12 @@ class WeightsError(LiteTrackError, ValueError):
     """A weights file that is damaged, foreign, or made for another model."""
 
 
-class DamagedFileError(WeightsError):
-    """A model's file whose bytes are not those its manifest was written for."""
-
-
 class TrainingError(LiteTrackError, RuntimeError):
     """A training that cannot go on: its loss is not finite."""
+
+
+class DamagedFileError(WeightsError):
+    """A model's file whose bytes are not those its manifest was written for."""
 
 
 class BackendError(LiteTrackError, RuntimeError):

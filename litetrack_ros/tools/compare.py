@@ -36,9 +36,9 @@ class Request:
     convention: str | None
     per_sequence: bool
     html: Path | None
+    out: Path | None
     long_term: bool
     frame_rate: float
-    out: Path | None
     json: Path | None
 
 
@@ -56,13 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--convention", choices=list(CONVENTIONS), help="how to score (the benchmark's own)"
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report with plots")
-    add_long_term_arguments(parser)
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="write tables (CSV, LaTeX) and plots (PNG, PDF)"
     )
     parser.add_argument(
         "--per-sequence", action="store_true", help="print the main figure of every sequence too"
     )
+    add_long_term_arguments(parser)
     add_json_argument(parser)
 
 
