@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from litetrack_ros.child_processes import is_alive, start_ticks
 from litetrack_ros.errors import MediaError
-from litetrack_ros.processes import is_alive, start_ticks
 
 _next_look_s: dict[Path, float] = {}  # at what a killed process left in a folder
 

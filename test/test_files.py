@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from litetrack_ros.child_processes import is_alive, start_ticks
 from litetrack_ros.errors import MediaError
 from litetrack_ros.files import hidden_beside, make_folder, replacing, scratch_folder, write_text
-from litetrack_ros.processes import is_alive, start_ticks
 
 
 def test_the_file_appears_at_the_end(tmp_path: Path):

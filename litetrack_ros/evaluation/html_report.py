@@ -16,7 +16,7 @@ from litetrack_ros.images import to_bgr8
 from litetrack_ros.media.drawing import draw_box, tile
 from litetrack_ros.opencv import cv2
 from litetrack_ros.report.charts import COLORS, Line, curves
-from litetrack_ros.report.page import Picture, Section, Table, render
+from litetrack_ros.report.html_page import Picture, Section, Table, render
 from litetrack_ros.version import __version__
 
 STRIP_FRAMES = 6

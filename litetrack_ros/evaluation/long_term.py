@@ -31,7 +31,7 @@ import numpy.typing as npt
 
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.errors import DatasetError
-from litetrack_ros.evaluation.calibration import BINS, ScoredFrames, ratio
+from litetrack_ros.evaluation.reliability import BINS, ScoredFrames, ratio
 from litetrack_ros.evaluation.results import SequenceRun
 from litetrack_ros.geometry import FloatArray, overlap
 from litetrack_ros.tracker.state import State

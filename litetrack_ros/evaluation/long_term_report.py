@@ -11,8 +11,8 @@ import numpy as np
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.errors import DatasetError
 from litetrack_ros.evaluation.bootstrap import interval, resampled_counts
-from litetrack_ros.evaluation.calibration import Reliability
 from litetrack_ros.evaluation.long_term import FIGURES, LongTermRun, RunFrames, long_term_run
+from litetrack_ros.evaluation.reliability import Reliability
 from litetrack_ros.evaluation.results import read_run, result_path
 from litetrack_ros.evaluation.runner import STATELESS
 from litetrack_ros.geometry import FloatArray

@@ -17,12 +17,12 @@ from typing import Protocol
 
 import numpy as np
 
+from litetrack_ros.child_processes import end_with
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.errors import BackendError
 from litetrack_ros.evaluation.results import SequenceRun, finished_run, write_run
 from litetrack_ros.files import make_folder
 from litetrack_ros.geometry import FloatArray
-from litetrack_ros.processes import end_with
 from litetrack_ros.tracker.following import OneTargetTracker, follow
 from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State

@@ -18,9 +18,9 @@ from litetrack_ros.backends.base import BackendInfo
 from litetrack_ros.errors import shown
 from litetrack_ros.node.dds import profiles_variable
 from litetrack_ros.node.frames import Counts
-from litetrack_ros.node.losses import LossCounter
+from litetrack_ros.node.lost_images import LossCounter
 from litetrack_ros.node.requests import RequestCounts
-from litetrack_ros.node.results import TargetStatus
+from litetrack_ros.node.tracked import TargetStatus
 from litetrack_ros.tracker.state import State
 
 LOG_PERIOD_S = 5.0

@@ -25,7 +25,7 @@ from litetrack_ros.node.conversion import (
 )
 from litetrack_ros.node.diagnostics import NoticeBoard, SlidingWindow, no_image_message
 from litetrack_ros.node.frames import FrameSlot, ReceivedFrame
-from litetrack_ros.node.losses import LossCounter
+from litetrack_ros.node.lost_images import LossCounter
 from litetrack_ros.node.messages import stamp_to_ns
 from litetrack_ros.node.preview import PREVIEW_TOPIC
 

@@ -20,7 +20,7 @@ from litetrack_ros.node.events import Event, EventKind, LineLimiter
 from litetrack_ros.node.frames import Counts, FrameSlot
 from litetrack_ros.node.overlay import DrawnBox, draw_overlay
 from litetrack_ros.node.preview import Preview
-from litetrack_ros.node.results import Tracked
+from litetrack_ros.node.tracked import Tracked
 from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
 
@@ -80,7 +80,7 @@ class EventOutput:
 
 
 class Outputs:
-    """The node's result topics; an :class:`litetrack_ros.node.results.Output`.
+    """The node's result topics; an :class:`litetrack_ros.node.tracked.Output`.
 
     Args:
         node: creates the publishers.
@@ -106,7 +106,7 @@ class Outputs:
         self._slot = slot
         self._board = board
         self._values = values
-        self.tell = tell  # see litetrack_ros.node.results.Output
+        self.tell = tell  # see litetrack_ros.node.tracked.Output
         self._vision_msgs = vision_msgs
         self._default_class = default_class
         self._clock = node.get_clock()
@@ -123,7 +123,7 @@ class Outputs:
         self.windows = {stage: SlidingWindow(WINDOW_S) for stage in _STAGES}
 
     def send(self, tracked: Tracked, settle: Callable[[], None]) -> None:
-        """See :class:`litetrack_ros.node.results.Output`."""
+        """See :class:`litetrack_ros.node.tracked.Output`."""
         header = tracked.frame.message.header
         message = box_array(header, tracked.results)
         age_ms = 1e-6 * (self._clock.now().nanoseconds - tracked.frame.stamp_ns)
@@ -142,7 +142,7 @@ class Outputs:
             window.add(getattr(timing, f"{stage}_ms"))
 
     def show(self, tracked: Tracked) -> None:
-        """See :class:`litetrack_ros.node.results.Output`."""
+        """See :class:`litetrack_ros.node.tracked.Output`."""
         self._preview.offer(tracked)
         if not self._values()["debug_image"] or not self._debug.get_subscription_count():
             return
@@ -152,12 +152,12 @@ class Outputs:
         self._debug.publish(bgr8_message(tracked.frame.message.header, canvas))
 
     def report(self, kind: str, message: str) -> None:
-        """See :class:`litetrack_ros.node.results.Output`."""
+        """See :class:`litetrack_ros.node.tracked.Output`."""
         if self._node.context.ok():  # else this program is ending, and calls fail for that reason
             self._board.post(kind, message)
 
     def recovered(self, kind: str) -> None:
-        """See :class:`litetrack_ros.node.results.Output`."""
+        """See :class:`litetrack_ros.node.tracked.Output`."""
         self._board.end(kind)
 
     def destroy(self) -> None:

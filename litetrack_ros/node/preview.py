@@ -16,7 +16,7 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
 from litetrack_ros.media.previews import encode_preview
-from litetrack_ros.node.results import Tracked
+from litetrack_ros.node.tracked import Tracked
 
 PREVIEW_TOPIC = "~/preview/compressed"
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)

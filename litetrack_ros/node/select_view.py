@@ -16,7 +16,7 @@ from litetrack_ros.images import Uint8Image
 from litetrack_ros.media.drawing import TRACKER_COLORS, draw_box
 from litetrack_ros.node.overlay import DrawnBox, draw_overlay
 from litetrack_ros.opencv import cv2
-from litetrack_ros.tracker.points import Taps
+from litetrack_ros.tracker.point_boxes import Taps
 
 MAX_HELD = 30  # pictures that wait for their boxes
 SMALLEST_PX = 4  # a drag that is shorter is a click

@@ -21,9 +21,9 @@ from litetrack_ros.node.frames import Fate, FrameSlot, ReceivedFrame
 from litetrack_ros.node.init_boxes import catch_up, choose_frame
 from litetrack_ros.node.reduction import ReducedImage, RingKeeper
 from litetrack_ros.node.requests import Box, Ending, InitRequest, Outcome, RequestDesk
-from litetrack_ros.node.results import Output, TargetStatus, Tracked, inside
 from litetrack_ros.node.sizes import Size, SizeChange
-from litetrack_ros.tracker.points import Taps
+from litetrack_ros.node.tracked import Output, TargetStatus, Tracked, inside
+from litetrack_ros.tracker.point_boxes import Taps
 from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import MultiTracker

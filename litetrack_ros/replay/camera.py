@@ -28,6 +28,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from litetrack_ros.child_processes import ending_with_us
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.files import scratch_folder
 from litetrack_ros.geometry import BoxLike
@@ -36,7 +37,6 @@ from litetrack_ros.media.scene import DrawnScene
 from litetrack_ros.msg import FrameTiming, InitBox
 from litetrack_ros.node.dds import stay_on_this_machine, use_image_profile
 from litetrack_ros.node.messages import bgr8_message, ns_to_stamp, stamp_to_ns
-from litetrack_ros.processes import ending_with_us
 from litetrack_ros.replay.node_process import NodeProcess
 from litetrack_ros.replay.session import (
     NODE_NAME,

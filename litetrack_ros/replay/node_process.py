@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
+from litetrack_ros.child_processes import ending_with_us
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.errors import ReplayError
-from litetrack_ros.processes import ending_with_us
 
 _PROGRAM = "from litetrack_ros.node.program import run_program; run_program()"
 DEFAULT_COMMAND = (sys.executable, "-c", _PROGRAM)

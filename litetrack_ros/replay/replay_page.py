@@ -8,7 +8,7 @@ import numpy as np
 from litetrack_ros.replay.fates import Rows
 from litetrack_ros.replay.measures import Measured, format_figure, stage_durations
 from litetrack_ros.report import charts
-from litetrack_ros.report.page import Picture, Section, Table, render
+from litetrack_ros.report.html_page import Picture, Section, Table, render
 from litetrack_ros.tracker.state import State
 
 _MISSED, _NO_TARGET = "missed", "no target"

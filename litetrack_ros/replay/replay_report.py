@@ -36,7 +36,7 @@ from litetrack_ros.replay.measures import (
 from litetrack_ros.replay.playlist import Inputs, Playlist
 from litetrack_ros.replay.replay_page import page
 from litetrack_ros.replay.request import ReplayRequest
-from litetrack_ros.report.page import Picture
+from litetrack_ros.report.html_page import Picture
 from litetrack_ros.report.tables import format_table, write_json
 
 STAGE_HEADER = ("stage, ms", "p50", "p90", "p95", "p99", "max")

@@ -196,7 +196,7 @@ def images_and_box(
         return images, init_box_xywh
     first = next(images)
     if init_point_xy is not None:
-        from litetrack_ros.tracker.points import propose_boxes
+        from litetrack_ros.tracker.point_boxes import propose_boxes
 
         return itertools.chain([first], images), propose_boxes(first, init_point_xy)[0].box_xywh
     from litetrack_ros.media.windows import ask_for_box

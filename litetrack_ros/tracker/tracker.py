@@ -25,7 +25,7 @@ from litetrack_ros.tracker.decode import (
     map_box_back,
     template_box_xyxy_norm,
 )
-from litetrack_ros.tracker.points import propose_boxes
+from litetrack_ros.tracker.point_boxes import propose_boxes
 from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State, StateMachine
 

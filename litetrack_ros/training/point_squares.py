@@ -12,7 +12,7 @@ from litetrack_ros.errors import DatasetError
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.opencv import cv2
-from litetrack_ros.tracker.points import SMALLEST_SIDE_PX, cut_square
+from litetrack_ros.tracker.point_boxes import SMALLEST_SIDE_PX, cut_square
 
 # How often each set of photos is drawn from; COCO's hold the most kinds of objects.
 SOURCE_WEIGHTS = {"coco": 0.62, "ccp": 0.08, "pets": 0.13, "human": 0.07, "pennfudan": 0.10}
@@ -31,7 +31,7 @@ class Square(NamedTuple):
     """One example.
 
     Attributes:
-        picture_bgr: as :func:`~litetrack_ros.tracker.points.cut_square` returns it.
+        picture_bgr: as :func:`~litetrack_ros.tracker.point_boxes.cut_square` returns it.
         reach: how far the object reaches left, up, right and down; the square's side is 1.
         on_object: whether there is an object under the point.
     """

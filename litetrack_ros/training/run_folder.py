@@ -24,7 +24,7 @@ from litetrack_ros.files import replacing, write_text
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.model.checkpoint import save_weights
 from litetrack_ros.report.charts import COLORS, Line, curves
-from litetrack_ros.report.page import Section, render
+from litetrack_ros.report.html_page import Section, render
 from litetrack_ros.training.network import TrainedNetwork
 from litetrack_ros.training.provenance import metadata_of
 from litetrack_ros.training.recipe import Recipe

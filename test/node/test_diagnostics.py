@@ -16,7 +16,7 @@ from litetrack_ros.node.diagnostics import (
     targets_status,
 )
 from litetrack_ros.node.requests import RequestCounts
-from litetrack_ros.node.results import TargetStatus
+from litetrack_ros.node.tracked import TargetStatus
 from litetrack_ros.tracker.state import State
 
 OK, WARN, ERROR = b"\x00", b"\x01", b"\x02"

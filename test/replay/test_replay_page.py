@@ -19,7 +19,7 @@ from litetrack_ros.replay.measures import Measured, figures, score
 from litetrack_ros.replay.node_process import ResourceUse
 from litetrack_ros.replay.replay_page import page
 from litetrack_ros.replay.replay_report import machine
-from litetrack_ros.report.page import MAX_PAGE_BYTES, Picture
+from litetrack_ros.report.html_page import MAX_PAGE_BYTES, Picture
 
 BOX = (10.0, 20.0, 30.0, 40.0)
 RATE_HZ = 30

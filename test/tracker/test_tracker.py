@@ -15,7 +15,7 @@ from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import BoxError, ImageError
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.media.scene import DrawnScene
-from litetrack_ros.tracker.points import propose_boxes
+from litetrack_ros.tracker.point_boxes import propose_boxes
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import MultiTracker, Tracker
 

@@ -16,12 +16,12 @@ from litetrack_ros.datasets.photos import read_photos
 from litetrack_ros.datasets.sequences import AnnotatedSequence, find_sequences
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import DatasetError
-from litetrack_ros.evaluation import points as scoring
+from litetrack_ros.evaluation import point_clicks as scoring
 from litetrack_ros.images import to_bgr8
 from litetrack_ros.opencv import cv2
 from litetrack_ros.resources import model_path
 from litetrack_ros.tools.arguments import Progress
-from litetrack_ros.tracker.points import propose_boxes
+from litetrack_ros.tracker.point_boxes import propose_boxes
 from litetrack_ros.tracker.tracker import Tracker
 
 SIZES_PX = (0.0, 24.0, 48.0, 96.0, 192.0, float("inf"))  # roots of objects' areas
@@ -74,7 +74,7 @@ def run(request: Request) -> int:
     if request.train is not None:
         require("torch")
         require("onnx")
-        from litetrack_ros.training.points import train
+        from litetrack_ros.training.point_network import train
 
         graph = model_path("litetrack_nano.template.onnx")
         photos = read_photos(request.photos or Path())

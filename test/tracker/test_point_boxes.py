@@ -10,7 +10,7 @@ import pytest
 from litetrack_ros.errors import BoxError, ImageError
 from litetrack_ros.geometry import FloatArray, overlap
 from litetrack_ros.media.scene import DrawnScene
-from litetrack_ros.tracker.points import (
+from litetrack_ros.tracker.point_boxes import (
     CROP_PX,
     GREY,
     LARGEST_SIDE,

@@ -10,11 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from litetrack_ros.processes import ending_with_us
+from litetrack_ros.child_processes import ending_with_us
 
 PROGRAM = """
 import subprocess, sys, time
-from litetrack_ros.processes import ending_with_us
+from litetrack_ros.child_processes import ending_with_us
 child = subprocess.Popen(ending_with_us([sys.executable, "-c", "import time; time.sleep(60)"]))
 print(child.pid, flush=True)
 time.sleep(60)
@@ -23,7 +23,7 @@ time.sleep(60)
 POOL = """
 import multiprocessing, os, time
 from concurrent.futures import ProcessPoolExecutor
-from litetrack_ros.processes import end_with
+from litetrack_ros.child_processes import end_with
 
 def start():
     end_with(multiprocessing.parent_process().pid)

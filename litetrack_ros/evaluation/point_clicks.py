@@ -19,7 +19,7 @@ from litetrack_ros.evaluation.runner import MakeTracker, run_sequence
 from litetrack_ros.geometry import FloatArray, overlap
 from litetrack_ros.images import Uint8Image, to_bgr8
 from litetrack_ros.opencv import cv2
-from litetrack_ros.tracker.points import Candidate
+from litetrack_ros.tracker.point_boxes import Candidate
 
 Kind = Literal["centre", "anywhere", "plain"]
 Propose = Callable[[Uint8Image, tuple[float, float]], list[Candidate]]

@@ -8,8 +8,8 @@ import pytest
 from litetrack_ros.datasets.photos import Photo, PhotoObject
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.errors import BoxError
-from litetrack_ros.evaluation import points as scoring
-from litetrack_ros.tracker.points import Candidate
+from litetrack_ros.evaluation import point_clicks as scoring
+from litetrack_ros.tracker.point_boxes import Candidate
 
 BOX = np.array([40.0, 30.0, 60.0, 40.0])
 TRIANGLE = np.array([[40.0, 30.0], [100.0, 30.0], [40.0, 70.0]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from litetrack_ros.node.losses import LossCounter
+from litetrack_ros.node.lost_images import LossCounter
 
 MS = 10**6
 

@@ -16,9 +16,14 @@ from litetrack_ros.errors import DatasetError, WeightsError
 from litetrack_ros.media.scene import DrawnScene
 from litetrack_ros.resources import model_path
 from litetrack_ros.tools.main import main
-from litetrack_ros.tracker.points import CROP_PX, HYPOTHESES
+from litetrack_ros.tracker.point_boxes import CROP_PX, HYPOTHESES
+from litetrack_ros.training.point_network import (
+    PointHead,
+    overlap_around_point,
+    point_loss,
+    stem_graph,
+)
 from litetrack_ros.training.point_squares import is_for_validation, squares
-from litetrack_ros.training.points import PointHead, overlap_around_point, point_loss, stem_graph
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from litetrack_ros.datasets.photos import Photo
 from litetrack_ros.errors import WeightsError
 from litetrack_ros.files import replacing
 from litetrack_ros.opencv import cv2
-from litetrack_ros.tracker.points import CROP_PX, HYPOTHESES, network_input
+from litetrack_ros.tracker.point_boxes import CROP_PX, HYPOTHESES, network_input
 from litetrack_ros.training.point_squares import is_for_validation, squares
 
 CHANNELS = 192

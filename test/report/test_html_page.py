@@ -10,7 +10,7 @@ from browser import Browser
 from litetrack_ros.errors import MissingDependencyError
 from litetrack_ros.report import charts
 from litetrack_ros.report.charts import Line, Stretch
-from litetrack_ros.report.page import MAX_PAGE_BYTES, Picture, Section, Table, render
+from litetrack_ros.report.html_page import MAX_PAGE_BYTES, Picture, Section, Table, render
 
 HOSTILE = (
     "</script><script>window.broken = 1</script><img src=x onerror='window.broken = 2'>"

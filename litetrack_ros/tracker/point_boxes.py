@@ -76,7 +76,7 @@ def propose_boxes(
     Example:
         >>> from litetrack_ros.geometry import overlap
         >>> from litetrack_ros.media.scene import DrawnScene
-        >>> from litetrack_ros.tracker.points import propose_boxes
+        >>> from litetrack_ros.tracker.point_boxes import propose_boxes
         >>> scene = DrawnScene(frames=1)
         >>> x, y, width, height = scene.box_xywh(0)
         >>> candidates = propose_boxes(scene.frame(0), (x + width / 2, y + height / 2))
@@ -132,7 +132,7 @@ class Taps:
 
     Example:
         >>> from litetrack_ros.media.scene import DrawnScene
-        >>> from litetrack_ros.tracker.points import Taps
+        >>> from litetrack_ros.tracker.point_boxes import Taps
         >>> scene, taps = DrawnScene(frames=1), Taps()
         >>> x, y, width, height = scene.box_xywh(0)
         >>> first = taps.candidate(scene.frame(0), (x + width / 2, y + height / 2))
