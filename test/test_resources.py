@@ -67,7 +67,7 @@ def check(report: dict, share: Path) -> None:
 def copy_of(root: Path, target: Path) -> Path:
     """The files of the checkout that builds read, in another folder."""
     target.mkdir(parents=True)
-    for name in ("config", "launch", "litetrack_ros", "models", "msg", "scripts"):
+    for name in ("config", "launch", "litetrack_ros", "models", "msg", "scripts", "srv"):
         if (root / name).is_dir():
             ignore = shutil.ignore_patterns("__pycache__")
             shutil.copytree(root / name, target / name, ignore=ignore)
