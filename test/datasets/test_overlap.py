@@ -96,9 +96,9 @@ def test_a_thumbnail_decides_where_hashes_agree_by_chance(
 
 
 @pytest.mark.slow
-def test_nothing_of_the_material_is_in_the_sequences(sequences_folder: Path) -> None:
+def test_nothing_of_the_material_is_in_the_sequences(sequences_dir: Path) -> None:
     """In ../shared: what is trained on against what is tested and chosen on."""
-    shared = sequences_folder.parent
+    shared = sequences_dir.parent
     if not ((shared / "material").is_dir() and (shared / "development").is_dir()):
         pytest.skip("there is no ../shared/material")
     references = find_pictures([shared / "sequences", shared / "development"])

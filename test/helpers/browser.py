@@ -82,8 +82,7 @@ class Browser:
 
     def open(self, path: Path, width: int = 1000, height: int = 800, dark: bool = False) -> None:
         """Show a page until its charts are drawn; forgets what earlier pages did."""
-        self.errors.clear()
-        self.requests.clear()
+        self._leave()
         phone = {"deviceScaleFactor": 1, "mobile": width < 500}
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, **phone)
         self.call("Emulation.setTouchEmulationEnabled", enabled=width < 500)
@@ -98,13 +97,19 @@ class Browser:
         self, url: str, width: int = 1000, height: int = 800, scale: float = 1, dark: bool = False
     ) -> None:
         """Go to an address; a narrow window is a phone with a touch screen."""
-        self.errors.clear()
-        self.requests.clear()
+        self._leave()
         self.resize(width, height, scale)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Page.navigate", url=url)
         self.wait("document.readyState == 'complete' && location.protocol != 'about:'")
+
+    def _leave(self) -> None:
+        """Leave the page that is shown, which may still try to connect; forget its faults."""
+        self.call("Page.navigate", url="about:blank")
+        _wait(lambda: self.evaluate("location.protocol == 'about:'"))
+        self.errors.clear()
+        self.requests.clear()
 
     def resize(self, width: int, height: int, scale: float = 1) -> None:
         """Another window: CSS pixels, and the screen's pixels to each."""

@@ -111,10 +111,10 @@ def test_a_time_limit_only_stops(squares: PairSource, tiny_recipe: Recipe, tmp_p
 
 
 def test_signals_are_given_back(squares: PairSource, tiny_recipe: Recipe, tmp_path: Path) -> None:
-    before = signal.getsignal(signal.SIGTERM)
+    before, threads = signal.getsignal(signal.SIGTERM), threading.active_count()
     _train(tiny_recipe, squares, tmp_path)
     assert signal.getsignal(signal.SIGTERM) is before
-    assert threading.active_count() < 10
+    assert threading.active_count() <= threads
 
 
 def test_a_finished_run_has_nothing_left_to_do(
