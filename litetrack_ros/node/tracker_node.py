@@ -1,12 +1,10 @@
 """The lifecycle node: wires images, init boxes, the tracker's thread and the results together."""
 
 import gc
-import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
@@ -27,10 +25,7 @@ from litetrack_ros.node.compat import (
 from litetrack_ros.node.declaration import NodeParameters
 from litetrack_ros.node.diagnostics import (
     NoticeBoard,
-    images_status,
-    latency_status,
     model_status,
-    targets_status,
 )
 from litetrack_ros.node.events import Event, EventKind
 from litetrack_ros.node.frames import FrameRing, FrameSlot, ReceivedFrame
@@ -44,10 +39,10 @@ from litetrack_ros.node.parameters import (
 )
 from litetrack_ros.node.requests import InitRequest, Outcome, RequestDesk
 from litetrack_ros.node.selection import SelectionInput
+from litetrack_ros.node.session import NodeSession, warm_up
 from litetrack_ros.node.sizes import Size
 from litetrack_ros.node.worker import TrackingWorker
 from litetrack_ros.srv import Remove
-from litetrack_ros.tracker.tracker import MultiTracker
 
 _DIAGNOSTIC_PERIOD_S = 1.0
 _STOP_TIMEOUT_S = 30.0  # a model call may take long, and the next thread must not meet it
@@ -55,18 +50,6 @@ _MAX_FAULT = 1000  # characters of a message
 _EXIT_TIMEOUT_S = 0.5  # nobody comes after this thread
 
 BackendOpener = Callable[[ModelChoice], Backend]
-
-
-class _NodeSession:
-    """What exists while the node is configured."""
-
-    def __init__(self, backend: Backend, slot: FrameSlot, outputs: Outputs):
-        self.backend = backend
-        self.slot = slot
-        self.outputs = outputs
-        self.is_enabled = True
-        self.images: ImageInput | None = None
-        self.worker: TrackingWorker | None = None
 
 
 class TrackerNode(LifecycleNode):
@@ -80,7 +63,7 @@ class TrackerNode(LifecycleNode):
     def __init__(self, opener: BackendOpener = open_backend, **kwargs: Any) -> None:
         super().__init__("litetrack", **kwargs)
         self._opener = opener
-        self._session: _NodeSession | None = None
+        self._session: NodeSession | None = None
         self._fault = ""
         self._board = NoticeBoard(self.get_logger().warning)
         self.parameters = NodeParameters(
@@ -197,7 +180,7 @@ class TrackerNode(LifecycleNode):
 
     # Building and taking apart
 
-    def _open_session(self, values: Mapping[str, Any]) -> _NodeSession:
+    def _open_session(self, values: Mapping[str, Any]) -> NodeSession:
         image_limits(values)  # raises before the model is loaded
         # A model takes seconds to load: meanwhile whoever asks for a target is told so.
         with ThreadPoolExecutor(1, "loading") as loader:
@@ -225,12 +208,12 @@ class TrackerNode(LifecycleNode):
             values["default_class"],
         )
         self._desk.max_targets = values["max_targets"]
-        return _NodeSession(backend, slot, outputs)
+        return NodeSession(backend, slot, outputs)
 
     def _open_backend(self, values: Mapping[str, Any]) -> Backend:
         backend = self._opener(model_choice(values))
         tracker_config(values, backend.tracker_config)  # raises if they do not fit together
-        _warm_up(backend)
+        warm_up(backend)
         return backend
 
     def _stop(self, reason: str, timeout_s: float = _STOP_TIMEOUT_S) -> None:
@@ -348,35 +331,13 @@ class TrackerNode(LifecycleNode):
         statuses = [
             model_status(info, self.lifecycle_state, self._fault, board.active("tracking_failed"))
         ]
-        if session is not None and session.images is not None and session.worker is not None:
-            session.images.check(
-                self._values["no_image_timeout_s"] if session.is_enabled else math.inf
+        if session is not None:
+            statuses += session.statuses(
+                board,
+                self._desk.counts,
+                self._values["no_image_timeout_s"],
+                self.get_parameter("use_sim_time").value,
             )
-            windows = session.outputs.windows
-            stages = {"stamp to callback": session.images.transport_window, **windows}
-            worker, kinds = session.worker, tuple(board.active())
-            image_kinds = [
-                k for k in kinds if k not in ("tracking_failed", "init_refused", "transition")
-            ]
-            statuses += [
-                images_status(
-                    session.images.topic,
-                    session.images.qos_text,
-                    session.slot.counts,
-                    session.images.transport_window.rate_hz(),
-                    windows["total"].rate_hz(),
-                    session.slot.held,
-                    session.images.losses,
-                    board.active(*image_kinds) if image_kinds else {},
-                ),
-                latency_status(stages, self.get_parameter("use_sim_time").value),
-                targets_status(
-                    worker.targets,
-                    session.is_enabled,
-                    self._desk.counts,
-                    board.active("init_refused"),
-                ),
-            ]
         self._diagnostics.publish(
             diagnostic_array(
                 self.get_clock().now().to_msg(),
@@ -385,12 +346,3 @@ class TrackerNode(LifecycleNode):
                 statuses,
             )
         )
-
-
-def _warm_up(backend: Backend) -> None:
-    """Run every step once: the first call of a network takes many times as long as the next."""
-    tracker = MultiTracker(backend)
-    image = np.zeros((240, 320, 3), np.uint8)
-    tracker.init(image, (100.0, 80.0, 60.0, 50.0))
-    for _ in range(2):
-        tracker.update(image)

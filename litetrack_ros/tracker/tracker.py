@@ -27,39 +27,8 @@ from litetrack_ros.tracker.decode import (
 )
 from litetrack_ros.tracker.point_boxes import propose_boxes
 from litetrack_ros.tracker.result import StageTiming, TrackResult
-from litetrack_ros.tracker.state import State, StateMachine
-
-
-class _TargetState:
-    """What is kept of a target between frames."""
-
-    def __init__(
-        self,
-        target_id: str,
-        box_xywh: FloatArray,
-        template: TemplateFeatures,
-        config: TrackerConfig,
-    ) -> None:
-        self.target_id = target_id
-        self.box_xywh = box_xywh
-        self.trusted_box_xywh = box_xywh
-        self.untrusted_frames = 0
-        self.template = template
-        self.machine = StateMachine(config)
-
-    def follow(self, candidate_xywh: FloatArray, score: float) -> State:
-        """Take a frame's candidate and its score; return the state after it."""
-        before = self.machine.state
-        state = self.machine.update(score)
-        self.untrusted_frames += 1
-        if state is State.TRACKING:
-            self.box_xywh = candidate_xywh
-            if not self.machine.is_miss:
-                self.trusted_box_xywh, self.untrusted_frames = candidate_xywh, 0
-        elif before is State.TRACKING:
-            # The boxes of the misses that led here were guesses: fall back to the last trusted one.
-            self.box_xywh = self.trusted_box_xywh
-        return state
+from litetrack_ros.tracker.state import State
+from litetrack_ros.tracker.target import TargetState
 
 
 class MultiTracker:
@@ -83,7 +52,7 @@ class MultiTracker:
     def __init__(self, backend: Backend, config: TrackerConfig | None = None) -> None:
         self.backend = backend
         self.config = backend.tracker_config if config is None else config
-        self._targets: dict[str, _TargetState] = {}
+        self._targets: dict[str, TargetState] = {}
         self._stacked: TemplateFeatures | None = None
 
     @property
@@ -129,7 +98,7 @@ class MultiTracker:
                 "the network's answer to the target is not finite: its weights are damaged, or its "
                 "precision is too low; use another model file or fp32"
             )
-        target = _TargetState(target_id, box, template, self.config)
+        target = TargetState(target_id, box, template, self.config)
         self._targets[target_id] = target
         self._stacked = None
         timing = StageTiming(1e3 * (cropped - start), 1e3 * (encoded - cropped), 0.0)
@@ -251,7 +220,7 @@ class MultiTracker:
         for target in self._targets.values():
             target.machine.config = config
 
-    def _search_region(self, target: _TargetState) -> CropRegion:
+    def _search_region(self, target: TargetState) -> CropRegion:
         model = self.backend.model_config
         factor = model.search_factor * target.machine.search_scale
         return CropRegion.around(target.box_xywh, factor, model.search_size)
@@ -266,7 +235,7 @@ class MultiTracker:
     def _decode(
         self,
         image: Image,
-        targets: Sequence[_TargetState],
+        targets: Sequence[TargetState],
         regions: Sequence[CropRegion],
         predictions: Predictions,
     ) -> tuple[npt.NDArray[np.bool_], FloatArray]:
@@ -290,7 +259,7 @@ class MultiTracker:
 
     def _score(
         self,
-        targets: Sequence[_TargetState],
+        targets: Sequence[TargetState],
         predictions: Predictions,
         usable: npt.NDArray[np.bool_],
         candidates: FloatArray,
@@ -307,7 +276,7 @@ class MultiTracker:
         return scores
 
     def _published_scores(
-        self, targets: Sequence[_TargetState], candidates: FloatArray, candidate_scores: FloatArray
+        self, targets: Sequence[TargetState], candidates: FloatArray, candidate_scores: FloatArray
     ) -> FloatArray:
         """The scores of the targets' own boxes ``(N,)``, after the frame."""
         is_held = np.array([target.machine.state is not State.TRACKING for target in targets])

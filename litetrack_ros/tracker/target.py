@@ -1,0 +1,45 @@
+"""One target between frames: its boxes, its template and its state."""
+
+from litetrack_ros.backends.base import TemplateFeatures
+from litetrack_ros.config import TrackerConfig
+from litetrack_ros.geometry import FloatArray
+from litetrack_ros.tracker.state import State, StateMachine
+
+
+class TargetState:
+    """What is kept of a target between frames.
+
+    Args:
+        target_id: names the target.
+        box_xywh: the init box, px, ``(4,)``.
+        template: what the backend made of it.
+        config: thresholds of the state machine.
+    """
+
+    def __init__(
+        self,
+        target_id: str,
+        box_xywh: FloatArray,
+        template: TemplateFeatures,
+        config: TrackerConfig,
+    ) -> None:
+        self.target_id = target_id
+        self.box_xywh = box_xywh
+        self.trusted_box_xywh = box_xywh
+        self.untrusted_frames = 0
+        self.template = template
+        self.machine = StateMachine(config)
+
+    def follow(self, candidate_xywh: FloatArray, score: float) -> State:
+        """Take a frame's candidate and its score; return the state after it."""
+        before = self.machine.state
+        state = self.machine.update(score)
+        self.untrusted_frames += 1
+        if state is State.TRACKING:
+            self.box_xywh = candidate_xywh
+            if not self.machine.is_miss:
+                self.trusted_box_xywh, self.untrusted_frames = candidate_xywh, 0
+        elif before is State.TRACKING:
+            # The boxes of the misses that led here were guesses: fall back to the last trusted one.
+            self.box_xywh = self.trusted_box_xywh
+        return state
