@@ -155,6 +155,8 @@ class TrackerConfig:
         idle_after_frames: LOST frames until the target is given up (IDLE); 0 is never.
         size_smoothing: weight of the newly predicted width and height, (0, 1]; 1 is no smoothing.
         clip_margin_px: the box stays this far inside the image and at least this large.
+        follows_camera: whether a box moves with the picture as a whole before its surroundings are
+            searched, for cameras that move; the authors' tracker does without.
         calibration: makes probabilities of the network's answers; None where it was not fitted.
 
     Example:
@@ -175,6 +177,7 @@ class TrackerConfig:
     idle_after_frames: int = 0
     size_smoothing: float = 1.0
     clip_margin_px: int = 10
+    follows_camera: bool = False
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:

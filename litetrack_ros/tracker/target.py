@@ -1,8 +1,11 @@
 """One target between frames: its boxes, its template and its state."""
 
+import numpy as np
+
 from litetrack_ros.backends.base import TemplateFeatures
 from litetrack_ros.config import TrackerConfig
 from litetrack_ros.geometry import FloatArray
+from litetrack_ros.tracker.camera_motion import ReducedPicture
 from litetrack_ros.tracker.state import State, StateMachine
 
 
@@ -29,6 +32,14 @@ class TargetState:
         self.untrusted_frames = 0
         self.template = template
         self.machine = StateMachine(config)
+        self.picture: ReducedPicture | None = None  # in which the boxes lie, if that is followed
+
+    def move_with(self, picture: ReducedPicture, shift_xy: FloatArray) -> None:
+        """Take the boxes into a later picture that has moved by so many px as a whole, ``(2,)``."""
+        across = np.concatenate([shift_xy, np.zeros(2)])
+        self.box_xywh = self.box_xywh + across
+        self.trusted_box_xywh = self.trusted_box_xywh + across
+        self.picture = picture
 
     def follow(self, candidate_xywh: FloatArray, score: float) -> State:
         """Take a frame's candidate and its score; return the state after it."""

@@ -18,6 +18,7 @@ from litetrack_ros.crop import CropRegion, extract_crop
 from litetrack_ros.errors import BoxError
 from litetrack_ros.geometry import BoxLike, FloatArray, check_init_box, clip_box_xywh, overlap
 from litetrack_ros.images import ColorOrder, Image, Uint8Image, check_image, to_rgb8
+from litetrack_ros.tracker.camera_motion import camera_shift, reduce_picture
 from litetrack_ros.tracker.confidence import candidate_features, held_features, probability
 from litetrack_ros.tracker.decode import (
     is_finite_template,
@@ -99,6 +100,8 @@ class MultiTracker:
                 "precision is too low; use another model file or fp32"
             )
         target = TargetState(target_id, box, template, self.config)
+        if self.config.follows_camera:
+            target.picture = reduce_picture(image)
         self._targets[target_id] = target
         self._stacked = None
         timing = StageTiming(1e3 * (cropped - start), 1e3 * (encoded - cropped), 0.0)
@@ -146,6 +149,8 @@ class MultiTracker:
             return []
         targets = list(self._targets.values())
         start = time.perf_counter()
+        if self.config.follows_camera:
+            _follow_camera(targets, image)
         regions = [self._search_region(target) for target in targets]
         crops = self._crops(image, regions, color_order)
         cropped = time.perf_counter()
@@ -162,6 +167,7 @@ class MultiTracker:
             )
         ]
         scores = self._published_scores(targets, candidates, candidate_scores)
+        boxes = [self._published_box(target, image) for target in targets]
         responses = np.where(usable, predictions.responses, 0.0)
         decoded = time.perf_counter()
         timing = StageTiming(
@@ -170,7 +176,7 @@ class MultiTracker:
         results = [
             TrackResult(
                 target.target_id,
-                target.box_xywh.copy(),
+                boxes[index],
                 candidates[index].copy(),
                 float(scores[index]),
                 float(candidate_scores[index]),
@@ -275,6 +281,13 @@ class MultiTracker:
             scores[usable] = probability(self.config.calibration.candidate, features)
         return scores
 
+    def _published_box(self, target: TargetState, image: Image) -> FloatArray:
+        """The target's box; where the camera has turned away from a held one, its place inside."""
+        if target.machine.state is State.TRACKING or not self.config.follows_camera:
+            return target.box_xywh.copy()
+        height, width = image.shape[:2]
+        return clip_box_xywh(target.box_xywh, width, height, self.config.clip_margin_px)
+
     def _published_scores(
         self, targets: Sequence[TargetState], candidates: FloatArray, candidate_scores: FloatArray
     ) -> FloatArray:
@@ -324,6 +337,20 @@ class Tracker:
         """As :meth:`MultiTracker.update`; None without a target to follow."""
         results = self._tracker.update(image, color_order)
         return results[0] if results else None
+
+
+def _follow_camera(targets: Sequence[TargetState], image: Image) -> None:
+    """Move the targets' boxes with the picture; those last seen in one picture move alike."""
+    picture = reduce_picture(image)
+    shifts: dict[int, FloatArray] = {}
+    for target in targets:
+        before = target.picture
+        if before is None:
+            target.picture = picture
+            continue
+        if id(before) not in shifts:
+            shifts[id(before)] = camera_shift(before, picture)
+        target.move_with(picture, shifts[id(before)])
 
 
 def _smooth_size(box_xywh: FloatArray, previous_xywh: FloatArray, weight: float) -> FloatArray:
