@@ -1,4 +1,4 @@
-"""The centre head: score, offset and size maps (paper Sec. III-D)."""
+"""The centre head: score, offset and size maps (paper Sec. III-D), and the boxes in them."""
 
 from typing import NamedTuple
 
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 SIGMOID_FLOOR = 1e-4  # score and size are clamped to [1e-4, 1 - 1e-4], which bounds the focal loss
 BRANCHES = {"ctr": 1, "offset": 2, "size": 2}
+AGREEING_OVERLAP = 0.5  # with the peak's box, of boxes that are averaged with it
 
 
 class HeadMaps(NamedTuple):
@@ -60,6 +61,59 @@ class CenterHead(nn.Module):
             clamped_sigmoid(self.branch_logits("size", features)),
             self.branch_logits("offset", features),
         )
+
+
+def boxes_at(maps: HeadMaps, cells: Tensor) -> Tensor:
+    """Decode the boxes of some cells.
+
+    Args:
+        maps: the head's answer.
+        cells: flat indices, ``(B, K)``.
+
+    Returns:
+        ``(B, K, 4)`` cxcywh, float32 or wider, in units of the search region's side.
+    """
+    grid = maps.score.shape[-1]
+    index = cells[:, None].expand(-1, 2, -1)
+    offset = at_least_float32(maps.offset.flatten(2).gather(2, index).transpose(1, 2))
+    size = at_least_float32(maps.size.flatten(2).gather(2, index).transpose(1, 2))
+    corner = torch.stack([cells % grid, cells // grid], dim=-1)
+    return torch.cat([(corner + offset) / grid, size], dim=-1)
+
+
+def averaged_boxes(maps: HeadMaps, peaks: Tensor) -> Tensor:
+    """The mean of the boxes of 3x3 cells around each peak, weighted with the score squared.
+
+    Cells whose boxes overlap the peak's by less than :data:`AGREEING_OVERLAP` are left out: what
+    they point at is something else.
+
+    Args:
+        maps: the head's answer.
+        peaks: flat indices, ``(B, 1)``.
+
+    Returns:
+        ``(B, 4)``, as :func:`boxes_at`.
+    """
+    grid = maps.score.shape[-1]
+    steps = torch.tensor([-1, 0, 1], device=peaks.device)
+    rows = (peaks // grid + steps.repeat_interleave(3)).unsqueeze(-1)
+    columns = (peaks % grid + steps.repeat(3)).unsqueeze(-1)
+    places = torch.cat([rows, columns], dim=-1)  # (B, 9, 2)
+    inside = ((places >= 0) & (places < grid)).all(dim=-1)
+    nearest = places.clamp(0, grid - 1)
+    cells = nearest[..., 0] * grid + nearest[..., 1]  # (B, 9), the peak in the middle
+    boxes = boxes_at(maps, cells)
+    sizes = boxes[..., 2:]
+    low, high = boxes[..., :2] - sizes / 2, boxes[..., :2] + sizes / 2
+    middle = slice(4, 5)
+    common = torch.minimum(high, high[:, middle]) - torch.maximum(low, low[:, middle])
+    shared = common.clamp(min=0).prod(dim=-1)
+    areas = sizes.prod(dim=-1)
+    union = areas + areas[:, middle] - shared
+    agreeing = inside & (shared >= AGREEING_OVERLAP * union)
+    scores = at_least_float32(maps.score.flatten(1)).gather(1, cells)
+    weights = torch.where(agreeing, scores * scores, 0.0).unsqueeze(-1)
+    return (weights * boxes).sum(dim=1) / weights.sum(dim=1)
 
 
 def at_least_float32(x: Tensor) -> Tensor:
