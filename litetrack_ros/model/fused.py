@@ -25,6 +25,7 @@ from litetrack_ros.model.head import (
     HeadMaps,
     averaged_boxes,
     boxes_at,
+    cells_around,
     clamped_sigmoid,
 )
 from litetrack_ros.model.layers import Block
@@ -258,17 +259,32 @@ class FusedLiteTrack(nn.Module):
             response (window times score) at the peak; and the raw scores of all cells, float32
             ``(B, G * G)``.
         """
-        maps = self.maps(crops, template)
-        score = maps.score.flatten(1)  # (B, G * G)
-        response, peak = (score * self.window).max(dim=1, keepdim=True)
-        boxes = self.boxes(maps, peak)
-        return torch.cat([boxes, score.gather(1, peak), response], dim=1), score
+        score_logits, *maps = self.head(self.search_features(crops, template))
+        score = clamped_sigmoid(score_logits)
+        scores = score.flatten(1)  # (B, G * G)
+        response, peak = (scores * self.window).max(dim=1, keepdim=True)
+        boxes = self.boxes(HeadMaps(score, *maps), peak, logits=True)
+        return torch.cat([boxes, scores.gather(1, peak), response], dim=1), scores
 
-    def boxes(self, maps: HeadMaps, peaks: Tensor) -> Tensor:
-        """What a map's peaks, flat indices ``(B, 1)``, stand for: ``(B, 4)`` as in the result."""
-        if self.config.average_boxes:
-            return averaged_boxes(maps, peaks)
-        return boxes_at(maps, peaks)[:, 0]
+    def boxes(self, maps: HeadMaps, peaks: Tensor, logits: bool = False) -> Tensor:
+        """What a map's peaks stand for.
+
+        Args:
+            maps: the head's answer.
+            peaks: flat indices, ``(B, 1)``.
+            logits: the map of sizes is that before its sigmoid, which only few cells then need.
+
+        Returns:
+            ``(B, 4)``, centre and size as in the result of :meth:`forward`.
+        """
+        average = self.config.average_boxes
+        cells, inside = cells_around(peaks, self.config.search_grid) if average else (peaks, peaks)
+        boxes = boxes_at(maps, cells)
+        if logits:
+            boxes = torch.cat([boxes[..., :2], clamped_sigmoid(boxes[..., 2:])], dim=-1)
+        if not average:
+            return boxes[:, 0]
+        return averaged_boxes(boxes, maps.score.flatten(1).gather(1, cells), inside)
 
 
 def hann_window(grid: int) -> Tensor:

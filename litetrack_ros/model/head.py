@@ -81,28 +81,36 @@ def boxes_at(maps: HeadMaps, cells: Tensor) -> Tensor:
     return torch.cat([(corner + offset) / grid, size], dim=-1)
 
 
-def averaged_boxes(maps: HeadMaps, peaks: Tensor) -> Tensor:
+def cells_around(peaks: Tensor, grid: int) -> tuple[Tensor, Tensor]:
+    """The 3x3 cells around each peak, flat indices ``(B, 9)``, the peak in the middle.
+
+    Args:
+        peaks: flat indices, ``(B, 1)``.
+        grid: cells along a side.
+
+    Returns:
+        The cells, those outside the map replaced by the nearest inside; and which lie inside.
+    """
+    steps = torch.tensor([-1, 0, 1], device=peaks.device)
+    rows, columns = peaks // grid + steps.repeat_interleave(3), peaks % grid + steps.repeat(3)
+    inside = (rows >= 0) & (rows < grid) & (columns >= 0) & (columns < grid)
+    return rows.clamp(0, grid - 1) * grid + columns.clamp(0, grid - 1), inside
+
+
+def averaged_boxes(boxes: Tensor, scores: Tensor, inside: Tensor) -> Tensor:
     """The mean of the boxes of 3x3 cells around each peak, weighted with the score squared.
 
     Cells whose boxes overlap the peak's by less than :data:`AGREEING_OVERLAP` are left out: what
     they point at is something else.
 
     Args:
-        maps: the head's answer.
-        peaks: flat indices, ``(B, 1)``.
+        boxes: of :func:`cells_around`, as :func:`boxes_at` gives them, ``(B, 9, 4)``.
+        scores: of the cells, ``(B, 9)``.
+        inside: which cells there are, ``(B, 9)``.
 
     Returns:
-        ``(B, 4)``, as :func:`boxes_at`.
+        ``(B, 4)``.
     """
-    grid = maps.score.shape[-1]
-    steps = torch.tensor([-1, 0, 1], device=peaks.device)
-    rows = (peaks // grid + steps.repeat_interleave(3)).unsqueeze(-1)
-    columns = (peaks % grid + steps.repeat(3)).unsqueeze(-1)
-    places = torch.cat([rows, columns], dim=-1)  # (B, 9, 2)
-    inside = ((places >= 0) & (places < grid)).all(dim=-1)
-    nearest = places.clamp(0, grid - 1)
-    cells = nearest[..., 0] * grid + nearest[..., 1]  # (B, 9), the peak in the middle
-    boxes = boxes_at(maps, cells)
     sizes = boxes[..., 2:]
     low, high = boxes[..., :2] - sizes / 2, boxes[..., :2] + sizes / 2
     middle = slice(4, 5)
@@ -111,7 +119,6 @@ def averaged_boxes(maps: HeadMaps, peaks: Tensor) -> Tensor:
     areas = sizes.prod(dim=-1)
     union = areas + areas[:, middle] - shared
     agreeing = inside & (shared >= AGREEING_OVERLAP * union)
-    scores = at_least_float32(maps.score.flatten(1)).gather(1, cells)
     weights = torch.where(agreeing, scores * scores, 0.0).unsqueeze(-1)
     return (weights * boxes).sum(dim=1) / weights.sum(dim=1)
 
