@@ -52,6 +52,9 @@ class ModelConfig:
         decode: ``official`` repeats the authors' coordinate conventions (half-pixel template
             centre, map back around the unrounded centre); ``exact`` uses the crop's true origin.
         window_power: exponent of the Hann window that multiplies the score map; 1 is the paper's.
+        average_boxes: the box is the mean of those around the score map's peak, as
+            :func:`litetrack_ros.model.head.averaged_boxes` makes it, not the peak's alone, which
+            is the paper's.
     """
 
     name: str = "custom"
@@ -71,6 +74,7 @@ class ModelConfig:
     search_factor: float = 4.0
     decode: Decode = "official"
     window_power: float = 1.0
+    average_boxes: bool = False
 
     stride = 16  # of every stem; not a field, because the head and the weights depend on it
 

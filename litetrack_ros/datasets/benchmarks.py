@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from litetrack_ros.datasets.avist import read_avist
 from litetrack_ros.datasets.containers import Containers
 from litetrack_ros.datasets.folder import read_folder
 from litetrack_ros.datasets.got10k import read_got10k
-from litetrack_ros.datasets.lasot import read_lasot
+from litetrack_ros.datasets.lasot import read_lasot, read_lasot_ext
 from litetrack_ros.datasets.nfs import read_nfs
 from litetrack_ros.datasets.otb import read_otb100
 from litetrack_ros.datasets.sequences import AnnotatedSequence
@@ -39,6 +40,8 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "got10k_test": Benchmark("GOT-10k's test set", _GOT10K_TEST, ""),
     "trackingnet": Benchmark("TrackingNet's test set", read_trackingnet, ""),
     "lasot": Benchmark("LaSOT's test set", read_lasot, "authors_lasot"),
+    "lasot_ext": Benchmark("LaSOT's extension", read_lasot_ext, "authors_flagged"),
+    "avist": Benchmark("AVisT", read_avist, "pytracking_flagged"),
     "otb100": Benchmark("OTB-100", read_otb100, "authors"),
     "nfs": Benchmark("NFS at 30 frames a second", read_nfs, "authors"),
     "uav123": Benchmark("UAV123", read_uav123, "authors_uav123"),

@@ -2,9 +2,13 @@
 
 Beside ``img/`` lie ``groundtruth.txt``, ``full_occlusion.txt`` and ``out_of_view.txt``, the latter
 two with a flag a frame on one line.
+
+The extension has 15 other categories of 10 sequences in the same layout, all of them to test on
+(Fan et al., "LaSOT: a high-quality large-scale single object tracking benchmark", IJCV 2021). It is
+read as pytracking's ``evaluation/lasotextensionsubsetdataset.py`` reads it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from litetrack_ros.datasets.containers import Containers
 from litetrack_ros.datasets.sequences import AnnotatedSequence, SequenceFolder, shipped_ranges
@@ -46,14 +50,29 @@ def read_lasot(containers: Containers) -> Iterator[AnnotatedSequence]:
     Raises:
         DatasetError: flags, frames and boxes do not fit.
     """
+    return _read(containers, shipped_ranges("lasot"), "lasot")
+
+
+def read_lasot_ext(containers: Containers) -> Iterator[AnnotatedSequence]:
+    """The 150 sequences of LaSOT's extension.
+
+    Raises:
+        DatasetError: flags, frames and boxes do not fit.
+    """
+    return _read(containers, shipped_ranges("lasot_ext"))
+
+
+def _read(
+    containers: Containers, listed: Mapping[str, set[int]], tags_of: str = ""
+) -> Iterator[AnnotatedSequence]:
     found = {place.name: place for place in SequenceFolder.find(containers, depth=2)}
-    for category, numbers in shipped_ranges("lasot").items():
+    for category, numbers in listed.items():
         for number in sorted(numbers):
             place = found.get(f"{category}-{number}")
             if place is not None:
                 boxes = place.boxes()
                 visible = place.unflagged(HIDDEN, len(boxes))
-                yield place.sequence(boxes, "img", visible=visible, tags_of="lasot")
+                yield place.sequence(boxes, "img", visible=visible, tags_of=tags_of)
 
 
 def _entry(place: SequenceFolder) -> SequenceEntry:

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.errors import DatasetError
-from litetrack_ros.images import Uint8Image, decode_bgr
+from litetrack_ros.image_headers import read_header
+from litetrack_ros.images import Uint8Image, decode_bgr, reduction_for
 from litetrack_ros.media.sources import IMAGE_SUFFIXES, natural_key
 from litetrack_ros.opencv import cv2
 
@@ -29,6 +30,8 @@ _THUMBNAIL_PX = 32
 _DECISION_PX = 16  # sides of the thumbnail that decides
 _NO_LENGTH = 1e-6  # of a vector; a smaller one is not divided by
 _FREQUENCIES = 8  # along each axis
+_MIRRORED = np.resize([-1.0, 1.0], _FREQUENCIES).astype(np.float32)  # what mirroring makes of each
+_READ_PX = 256  # the smaller side of what windows are cut from
 _AT_ONCE = 64  # pictures to train on that are compared in one product
 _LEAST_DEVIATION = 3.0  # grey levels of a thumbnail; the hash of a plainer one is chance
 _CROP = 0.04  # part of a side that a window leaves out; the hash bears about as much again
@@ -90,12 +93,8 @@ def picture_bits(image: Uint8Image) -> Bits | None:
     Args:
         image: ``(H, W, 3)`` uint8 BGR or ``(H, W)`` uint8.
     """
-    small = _small_grey(image, _THUMBNAIL_PX)
-    if small.std() < _LEAST_DEVIATION:
-        return None
-    # The first row and column tell light and gradients, which differ least between pictures.
-    low = cv2.dct(small)[1 : 1 + _FREQUENCIES, 1 : 1 + _FREQUENCIES].ravel()
-    return np.where(low > np.median(low), 1.0, -1.0).astype(np.float32)
+    low = _frequencies(image)
+    return None if low is None else _above_median(low)
 
 
 def find_copies(
@@ -119,8 +118,7 @@ def find_copies(
     rows: list[Bits] = []
     plain = 0
     for number, path in enumerate(references):
-        hashes = [picture_bits(form) for form in _forms(_read(path))]
-        found = [bits for bits in hashes if bits is not None]
+        found = list(_bits_of_forms(_read(path)))
         plain += not found
         rows += found
         shown += [number] * len(found)
@@ -155,7 +153,9 @@ def find_copies(
 def _correlation(picture: Path, reference: Path) -> float:
     """Of a picture's thumbnail with that of the most similar form of another."""
     own = _thumbnail(_read(picture))
-    return max(float(_thumbnail(form) @ own) for form in _forms(_read(reference)))
+    mirrored = own.reshape(_DECISION_PX, -1)[:, ::-1].ravel()
+    forms = (_thumbnail(window) for window in _windows(_read(reference)))
+    return max(float(max(form @ own, form @ mirrored)) for form in forms)
 
 
 def _thumbnail(image: Uint8Image) -> Bits:
@@ -171,18 +171,48 @@ def _small_grey(image: Uint8Image, side_px: int) -> Bits:
     return small.astype(np.float32)
 
 
-def _forms(image: Uint8Image) -> Iterator[Uint8Image]:
-    """A picture whole and without a strip along any of its sides, and all of that mirrored."""
+def _frequencies(image: Uint8Image) -> Bits | None:
+    """What the hash is made of, ``(8, 8)``; None where there is no contrast."""
+    small = _small_grey(image, _THUMBNAIL_PX)
+    if small.std() < _LEAST_DEVIATION:
+        return None
+    # The first row and column tell light and gradients, which differ least between pictures.
+    return np.asarray(cv2.dct(small)[1 : 1 + _FREQUENCIES, 1 : 1 + _FREQUENCIES])
+
+
+def _above_median(low: Bits) -> Bits:
+    return np.where(low > np.median(low), 1.0, -1.0).astype(np.float32).ravel()
+
+
+def _bits_of_forms(image: Uint8Image) -> Iterator[Bits]:
+    """The hashes of a picture's windows, and of each mirrored."""
+    for window in _windows(image):
+        low = _frequencies(window)
+        if low is not None:
+            yield _above_median(low)
+            yield _above_median(low * _MIRRORED)
+
+
+def _windows(image: Uint8Image) -> Iterator[Uint8Image]:
+    """A picture whole, and without a strip along any of its sides."""
     height, width = image.shape[:2]
     dx, dy = round(_CROP * width), round(_CROP * height)
     for left, right, top, bottom in itertools.product((0, 1), repeat=4):
-        window = image[top * dy : height - bottom * dy, left * dx : width - right * dx]
-        yield window
-        yield window[:, ::-1]
+        yield image[top * dy : height - bottom * dy, left * dx : width - right * dx]
 
 
 def _read(path: Path) -> Uint8Image:
+    """A picture in grey levels, its smaller side at most :data:`_READ_PX` or little more."""
     try:
-        return decode_bgr(path.read_bytes())
+        content = path.read_bytes()
+        header = read_header(content)
+        reduction = 1
+        if header is not None and header.format == "jpeg":  # the others gain nothing from it
+            reduction = reduction_for(min(header.width, header.height) / _READ_PX)
+        image = cv2.cvtColor(decode_bgr(content, reduction), cv2.COLOR_BGR2GRAY)
     except (OSError, DatasetError) as error:
         raise DatasetError(f"cannot read the picture {path}: {error}") from error
+    shrink = _READ_PX / min(image.shape)
+    if shrink < 1.0:
+        image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    return np.asarray(image, dtype=np.uint8)

@@ -13,8 +13,12 @@ others compute exactly what the benchmarks' own toolkits compute, which differ i
   once. A target is absent where its box has no width or height.
 - ``authors_lasot``: the same, with LaSOT's occlusion and out-of-view flags as absent targets.
 - ``authors_uav123``: the same as ``authors``, but frames without a target count as precise.
-- ``pytracking``, ``pytracking_lasot``, ``pytracking_uav123``: as these three, but as in one version
-  of pytracking a target is absent too where its box begins at ``x <= 0`` or ``y <= 0``.
+- ``authors_flagged``: as ``authors_lasot``, for the other sets with such flags: there a frame in
+  which the target is hidden counts as near by the normalised precision, as every other frame
+  without a target does.
+- ``pytracking``, ``pytracking_lasot``, ``pytracking_uav123``, ``pytracking_flagged``: as these
+  four, but as in one version of pytracking (``analysis/extract_results.py``) a target is absent
+  too where its box begins at ``x <= 0`` or ``y <= 0``.
 """
 
 import dataclasses
@@ -211,6 +215,7 @@ def _pytracking(
     sequence: ScoredSequence,
     at_border: bool,
     flagged: bool = False,
+    hidden_is_near: bool = False,
     absent_is_near: bool = False,
 ) -> _Row:
     """As pytracking's analysis and what the authors made of it; all frames are in the denominator.
@@ -219,11 +224,12 @@ def _pytracking(
         sequence: what to score.
         at_border: whether a target whose box begins at ``x <= 0`` or ``y <= 0`` can be present.
         flagged: take frames that the data set flags as hidden for absent, as for LaSOT.
+        hidden_is_near: those raise the normalised precision as absent ones do, but not for LaSOT.
         absent_is_near: frames without a target raise the precision, as for UAV123.
     """
     truth = np.asarray(sequence.truth_xywh, dtype=np.float64)
     boxes = np.array(sequence.boxes_xywh, dtype=np.float64)
-    visible = _flags(sequence) if flagged else None
+    visible = _flags(sequence, short=hidden_is_near) if flagged else None
     if np.isnan(boxes).any() or (boxes[:, 2:] < 0).any():
         raise DatasetError(f"{sequence.name}: a result holds a NaN or a negative size")
     for row in range(1, len(boxes)):
@@ -247,7 +253,7 @@ def _pytracking(
     errors[valid] = np.sqrt(((center_a - center_b) ** 2).sum(axis=1))
     relative[valid] = np.sqrt(((center_a / b[:, 2:] - center_b / b[:, 2:]) ** 2).sum(axis=1))
     # As published: in a frame without an annotated box any box counts as near.
-    absent = ~valid if visible is None else ~valid & visible
+    absent = ~valid if visible is None or hidden_is_near else ~valid & visible
     relative[absent] = -1.0
     if absent_is_near:
         errors[~valid] = -1.0
@@ -276,10 +282,11 @@ def _inclusive_overlap(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray(common / (a[:, 2:].prod(axis=1) + b[:, 2:].prod(axis=1) - common))
 
 
-def _flags(sequence: ScoredSequence) -> npt.NDArray[np.bool_]:
+def _flags(sequence: ScoredSequence, short: bool) -> npt.NDArray[np.bool_]:
+    """In which frames the target is shown; fewer boxes than frames only where they may be short."""
     if sequence.visible is None:
         raise DatasetError(f"{sequence.name} has no occlusion and out-of-view flags")
-    if len(sequence.boxes_xywh) < len(sequence.truth_xywh):
+    if len(sequence.boxes_xywh) < len(sequence.truth_xywh) and not short:
         raise DatasetError(
             f"{sequence.name}: {len(sequence.boxes_xywh)} boxes for "
             f"{len(sequence.truth_xywh)} frames"
@@ -313,10 +320,12 @@ _PRECISION_CURVES = {
 
 _ABOUT = "first frame counted as right, absent targets as missed"
 _ABOUT_LASOT = "first frame counted as right, absent and hidden targets as missed"
+_ABOUT_FLAGGED = "first frame counted as right, absent and hidden targets as missed (P_norm: near)"
 _ABOUT_UAV123 = "first frame counted as right, absent targets as precise"
 _INSIDE = "; targets at x <= 0 or y <= 0 absent"
 _AT_BORDER = partial(_pytracking, at_border=True)
 _WITHIN = partial(_pytracking, at_border=False)
+_FLAGGED = {"flagged": True, "hidden_is_near": True}
 
 
 def _counting_all(about: str, rule: Callable[[ScoredSequence], _Row]) -> Convention:
@@ -340,9 +349,11 @@ CONVENTIONS: Mapping[str, Convention] = {
     ),
     "authors": _counting_all(_ABOUT, _AT_BORDER),
     "authors_lasot": _counting_all(_ABOUT_LASOT, partial(_AT_BORDER, flagged=True)),
+    "authors_flagged": _counting_all(_ABOUT_FLAGGED, partial(_AT_BORDER, **_FLAGGED)),
     "authors_uav123": _counting_all(_ABOUT_UAV123, partial(_AT_BORDER, absent_is_near=True)),
     "pytracking": _counting_all(_ABOUT + _INSIDE, _WITHIN),
     "pytracking_lasot": _counting_all(_ABOUT_LASOT + _INSIDE, partial(_WITHIN, flagged=True)),
+    "pytracking_flagged": _counting_all(_ABOUT_FLAGGED + _INSIDE, partial(_WITHIN, **_FLAGGED)),
     "pytracking_uav123": _counting_all(
         _ABOUT_UAV123 + _INSIDE, partial(_WITHIN, absent_is_near=True)
     ),

@@ -130,7 +130,7 @@ def long_term_run(
         run.states == State.TRACKING,
         run.scores,
         run.candidate_boxes_xywh,
-        run.scores,
+        run.candidate_scores,
         None if stateless is None else stateless.candidate_boxes_xywh,
     )
 

@@ -1,8 +1,8 @@
 """What a tracker did on a sequence, and the files that hold it: a folder a tracker.
 
 ``NAME.txt`` has the boxes, ``x,y,w,h`` a line, and ``NAME_time.txt`` the seconds of each frame, as
-most toolkits write them. ``NAME.csv`` beside them has the score, the candidate box and the state of
-every frame.
+most toolkits write them. ``NAME.csv`` beside them has the score, the candidate box, the state and
+the candidate's score of every frame.
 
 Other trackers' results are read too: ``NAME.txt``, ``NAME_001.txt`` and ``NAME/NAME_001.txt``, with
 numbers parted by commas, tabs, blanks or semicolons. Where a tracker that is not deterministic ran
@@ -10,6 +10,7 @@ several times, ``NAME_002.txt`` and so on are its repetitions.
 """
 
 import csv
+import dataclasses
 import glob
 import io
 import json
@@ -27,7 +28,11 @@ from litetrack_ros.geometry import FloatArray
 from litetrack_ros.tracker.state import State
 
 ABOUT_FILE = "tracker.json"  # which tracker a folder is of
-_COLUMNS = ("score", "candidate_x", "candidate_y", "candidate_w", "candidate_h", "state")
+_CANDIDATE_SCORE = "candidate_score"  # the last column; results written before have none
+_COLUMNS = (
+    *("score", "candidate_x", "candidate_y", "candidate_w", "candidate_h", "state"),
+    _CANDIDATE_SCORE,
+)
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,9 @@ class SequenceRun:
     Attributes:
         name: the sequence's.
         boxes_xywh: ``(T, 4)`` float64, px, the init box first.
-        scores: raw scores ``(T,)`` float64; NaN where the tracker gave none.
+        scores: of the boxes, ``(T,)`` float64; NaN where the tracker gave none.
         candidate_boxes_xywh: what the tracker pointed at, trusted or not, ``(T, 4)`` float64, px.
+        candidate_scores: of these, ``(T,)`` float64; NaN where the tracker gave none.
         states: values of :class:`litetrack_ros.tracker.state.State`, ``(T,)`` int64.
         call_s: seconds spent in the tracker, ``(T,)``, reading images not in it; empty where they
             are not known.
@@ -51,6 +57,7 @@ class SequenceRun:
     boxes_xywh: FloatArray
     scores: FloatArray
     candidate_boxes_xywh: FloatArray
+    candidate_scores: FloatArray
     states: npt.NDArray[np.int64]
     call_s: FloatArray
 
@@ -72,6 +79,7 @@ def boxes_only(name: str, boxes_xywh: FloatArray, call_s: FloatArray | None = No
         boxes_xywh,
         np.full(len(boxes_xywh), np.nan),
         boxes_xywh,
+        np.full(len(boxes_xywh), np.nan),
         np.full(len(boxes_xywh), int(State.TRACKING)),
         np.empty(0) if call_s is None else call_s,
     )
@@ -129,10 +137,9 @@ def write_run(folder: Path, run: SequenceRun) -> None:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(_COLUMNS)
-    for score, candidate, state in zip(
-        run.scores.tolist(), run.candidate_boxes_xywh.tolist(), run.states.tolist(), strict=True
-    ):
-        rows.writerow([repr(score), *map(repr, candidate), State(state).name])
+    said = (run.scores, run.candidate_boxes_xywh, run.states, run.candidate_scores)
+    for score, candidate, state, own in zip(*(part.tolist() for part in said), strict=True):
+        rows.writerow([repr(score), *map(repr, candidate), State(state).name, repr(own)])
     write_text(folder / f"{run.name}_time.txt", "".join(f"{t:.8f}\n" for t in run.call_s))
     write_text(folder / f"{run.name}.csv", text.getvalue())
     write_text(folder / f"{run.name}.txt", format_boxes(run.boxes_xywh))
@@ -177,15 +184,24 @@ def _with_frames(run: SequenceRun, path: Path) -> SequenceRun:
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             header, *rows = csv.reader(stream)
-        if tuple(header) != _COLUMNS or len(rows) != len(run.boxes_xywh):
+        columns = (_COLUMNS, _COLUMNS[:-1])
+        if tuple(header) not in columns or len(rows) != len(run.boxes_xywh):
             raise ValueError(f"{len(rows)} rows for {len(run.boxes_xywh)} boxes")
         numbers = np.array([[float(v) for v in row[:5]] for row in rows])
         states = np.array([int(State[row[5]]) for row in rows])
+        # Without the column, the score stands for the candidate's too, as it did then.
+        own = [float(row[6 if _CANDIDATE_SCORE in header else 0]) for row in rows]
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise DatasetError(
             f"{path} does not fit the boxes beside it ({error}): run it again"
         ) from error
-    return SequenceRun(run.name, run.boxes_xywh, numbers[:, 0], numbers[:, 1:], states, run.call_s)
+    return dataclasses.replace(
+        run,
+        scores=numbers[:, 0],
+        candidate_boxes_xywh=numbers[:, 1:],
+        candidate_scores=np.array(own),
+        states=states,
+    )
 
 
 def _read_times(folder: Path, name: str, result: Path) -> FloatArray | None:

@@ -191,19 +191,21 @@ def run_sequence(
     """
     init_box = sequence.boxes_xywh[0] if init_box_xywh is None else init_box_xywh
     results: list[TrackResult] = []
-    scores: list[float] = []
+    scores: list[tuple[float, float]] = []
     call_s: list[float] = []
     for step in follow(tracker, (frame.image for frame in sequence.frames()), init_box):
         gave_up_before = bool(results) and results[-1].state is State.IDLE
-        scores.append(float("nan") if gave_up_before else step.result.score)
+        said = (step.result.score, step.result.candidate_score)
+        scores.append((float("nan"), float("nan")) if gave_up_before else said)
         results.append(step.result)
         call_s.append(step.call_s)
         on_frame()
     return SequenceRun(
         sequence.name,
         np.array([result.box_xywh for result in results]),
-        np.array(scores),
+        np.array([score for score, _ in scores]),
         np.array([result.candidate_box_xywh for result in results]),
+        np.array([candidate_score for _, candidate_score in scores]),
         np.array([int(result.state) for result in results]),
         np.array(call_s),
     )

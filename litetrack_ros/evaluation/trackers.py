@@ -46,10 +46,12 @@ class OpenedTracker(NamedTuple):
     Attributes:
         make: makes a fresh one.
         info: what runs its network; None for OpenCV's.
+        is_calibrated: whether its scores are probabilities.
     """
 
     make: MakeTracker
     info: BackendInfo | None
+    is_calibrated: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class TrackerChoice:
         config = backend.tracker_config
         if self.stateless:
             config = dataclasses.replace(config, lost_threshold=0.0)
-        return OpenedTracker(lambda: Tracker(backend, config), backend.info)
+        is_calibrated = config.calibration is not None
+        return OpenedTracker(lambda: Tracker(backend, config), backend.info, is_calibrated)
 
     def open_on(self, device: str) -> MakeTracker:
         """Open it on another device; see :meth:`open`."""

@@ -1,8 +1,9 @@
 """The head and the decode as ONNX operators, and a fast form of the head's first convolution.
 
 Only the score is needed everywhere: its peak says which cell's size and offset are read. Those two
-branches are computed for that cell alone, from the 9x9 features that its four 3x3 convolutions see.
-This is exact, and saves two thirds of the head.
+branches are computed for that cell alone, from the 9x9 features that its four 3x3 convolutions see,
+or, where boxes are averaged, for 3x3 cells from 11x11. This is exact, and saves two thirds of the
+head, or one.
 
 Winograd's F(2x2, 3x3) makes sixteen matrix products of a 3x3 convolution: every 2x2 tile of outputs
 takes 16 multiplications instead of 36 (Lavin and Gray, *Fast Algorithms for Convolutional Neural
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 
 from litetrack_ros.export.graph import GraphBuilder
 from litetrack_ros.export.lowering import Lowering
-from litetrack_ros.model.head import SIGMOID_FLOOR
+from litetrack_ros.model.head import AGREEING_OVERLAP, SIGMOID_FLOOR
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -50,6 +51,7 @@ class HeadLowering:
         }
         self._first = head.first
         self._width = head.first.out_channels // len(self._branches)
+        self._beside = 1 if lower.config.average_boxes else 0  # cells beside the peak
 
     def decode(self, x: str) -> tuple[str, str]:
         """Window, argmax and decode, in float32.
@@ -61,6 +63,7 @@ class HeadLowering:
             The result ``(B, 6)`` of :meth:`FusedLiteTrack.forward`, and the scores ``(B, N)``.
         """
         g, grid = self.graph, self.grid
+        count = (2 * self._beside + 1) ** 2
         score = self._sigmoid(self._score_logits(x))
         window = self.lower.model.window.numpy().astype(np.float32)
         response = g.node("Mul", score, g.constant(window, "window"))
@@ -68,11 +71,68 @@ class HeadLowering:
         with g.sensitive():  # they cost little, and are read to a fraction of a cell
             offset, size_logits = self._at_peak(x, peak)
         columns, rows = np.meshgrid(np.arange(grid), np.arange(grid))
-        cells = np.stack([columns, rows], axis=-1).reshape(-1, 2).astype(np.float32)
-        cell = g.reshape(g.node("Gather", g.constant(cells, "cells"), peak, axis=0), -1, 2)
+        cells = np.stack([columns, rows], axis=-1).reshape(-1, 2, 1).astype(np.float32)
+        if self._beside:
+            steps = np.arange(-self._beside, self._beside + 1)
+            columns, rows = np.meshgrid(steps, steps)
+            cells = cells + np.stack([columns.ravel(), rows.ravel()]).astype(np.float32)
+        cell = g.reshape(g.node("Gather", g.constant(cells, "cells"), peak, axis=0), -1, 2, count)
         center = g.node("Div", g.node("Add", cell, offset), g.constant(np.float32(grid)))
+        size = self._sigmoid(size_logits)
+        box = g.concat([center, size], axis=1)
+        if self._beside:
+            box = self._mean(box, center, size, self._weights(score, peak))
         found = [g.node("GatherElements", value, peak, axis=1) for value in (score, response)]
-        return g.concat([center, self._sigmoid(size_logits), *found], axis=1), score
+        return g.concat([g.reshape(box, -1, 4), *found], axis=1), score
+
+    def _weights(self, score: str, peak: str) -> str:
+        """Squares of the scores of the peak's 3x3 cells, ``(B, 1, 9)``; 0 outside the map."""
+        g = self.graph
+        table, inside = _window_tables(self.grid, self._beside)
+        near = g.node("Gather", g.constant(table, "near_cells"), peak, axis=0)
+        scores = g.node("GatherElements", score, g.reshape(near, -1, table.shape[1]), axis=1)
+        mask = g.node("Gather", g.constant(inside.astype(np.float32), "near"), peak, axis=0)
+        scores = g.reshape(scores, -1, 1, table.shape[1])
+        return g.node("Mul", g.node("Mul", scores, scores), mask)
+
+    def _mean(self, boxes: str, centers: str, sizes: str, weights: str) -> str:
+        """:func:`litetrack_ros.model.head.averaged_boxes`.
+
+        Args:
+            boxes: ``(B, 4, 9)``, the peak's in the middle; their ``centers`` and ``sizes`` are
+                ``(B, 2, 9)``.
+            weights: ``(B, 1, 9)``.
+
+        Returns:
+            ``(B, 4, 1)``.
+        """
+        g = self.graph
+        half = g.node("Mul", sizes, g.constant(np.float32(0.5)))
+        low, high = g.node("Sub", centers, half), g.node("Add", centers, half)
+        right = g.node("Min", high, self._peaks(high))
+        common = g.node("Sub", right, g.node("Max", low, self._peaks(low)))
+        shared = self._product(g.node("Relu", common))
+        areas = self._product(sizes)
+        union = g.node("Sub", g.node("Add", areas, self._peaks(areas)), shared)
+        least = g.node("Mul", union, g.constant(np.float32(AGREEING_OVERLAP)))
+        agreeing = g.cast(g.node("GreaterOrEqual", shared, least), np.float32)
+        weights = g.node("Mul", weights, agreeing)
+        cells = g.constant(np.array([2], dtype=np.int64))
+        sums = [
+            g.node("ReduceSum", value, cells, keepdims=1)
+            for value in (g.node("Mul", boxes, weights), weights)
+        ]
+        return g.node("Div", *sums)
+
+    def _peaks(self, values: str) -> str:
+        """Of values of 3x3 cells ``(B, K, 9)`` the middle one's, ``(B, K, 1)``."""
+        first, last, axis = (self.graph.constant(np.array([v], dtype=np.int64)) for v in (4, 5, 2))
+        return self.graph.node("Slice", values, first, last, axis)
+
+    def _product(self, values: str) -> str:
+        """Of across and down ``(B, 2, 9)``, ``(B, 1, 9)``."""
+        halves = self.graph.constant(np.array([1, 1], dtype=np.int64))
+        return self.graph.node("Mul", *self.graph.split_node("Split", 2, values, halves, axis=1))
 
     def _score_logits(self, x: str) -> str:
         """``(B, N)``, float32."""
@@ -92,15 +152,16 @@ class HeadLowering:
         return self.lower.raised(g.reshape(logits, -1, grid * grid))
 
     def _at_peak(self, x: str, peak: str) -> tuple[str, str]:
-        """Offset and size logits ``(B, 2)`` in float32 of one cell for each target.
+        """Offset and size logits ``(B, 2, K)`` in float32 of one cell for each target, or of 3x3.
 
         Both branches run side by side as groups of one convolution. Cells outside the map are zero
         in every layer, as the padding of the whole convolutions is.
         """
         g, branches = self.graph, [self._branches["offset"], self._branches["size"]]
         layers = list(zip(*branches, strict=True))
-        reach = len(layers)  # of the 3x3 convolutions: the first one more, the last one is 1x1
-        side = 2 * reach + 1
+        # Of the 3x3 convolutions: the first one more, the last one is 1x1.
+        reach = len(layers) + self._beside
+        whole = side = 2 * reach + 1
         table, inside = _window_tables(self.grid, reach)
         inputs = self._first.in_channels
         index = g.reshape(
@@ -116,14 +177,14 @@ class HeadLowering:
         value = g.node("Relu", self.lower.conv(weight, bias, value))
         for convs in layers:
             side -= 2
-            value = g.node("Mul", value, self._middle(mask, side, 2 * reach + 1))
+            value = g.node("Mul", value, self._middle(mask, side, whole))
             weight = torch.cat([conv.weight for conv in convs])
             bias = torch.cat([_bias(conv) for conv in convs])
             value = self.lower.conv(weight, bias, value, groups=len(convs))
             if convs is not layers[-1]:
                 value = g.node("Relu", value)
         halves = g.constant(np.array([2, 2], dtype=np.int64))
-        flat = g.reshape(self.lower.raised(value), -1, 4)
+        flat = g.reshape(self.lower.raised(value), -1, 4, side**2)
         offset, size = g.split_node("Split", 2, flat, halves, axis=1)
         return offset, size
 

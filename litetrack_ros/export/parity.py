@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.backends.onnx_backend import OnnxBackend
@@ -66,7 +67,8 @@ def compare(
     """Run both on the same crops.
 
     Size and offset are compared in one cell of each pair, another one in each: the exported model
-    computes them at the peak alone, so that each costs a run.
+    computes them at the peak alone, so that each costs a run. Where boxes are averaged, those are
+    the mean's.
 
     Args:
         reference: fp32.
@@ -86,9 +88,9 @@ def compare(
         scores = maps.score[:, 0].numpy()
         cell = int(rng.choice(grid * grid, 1, replace=False)[0])
         size, offset = probe.run(pair, templates[1], cell, grid)
-        wanted = [m[0].flatten(1)[:, cell].numpy() for m in (maps.size, maps.offset)]
-        size_map = max(size_map, float(np.abs(size - wanted[0]).max()))
-        offset_map = max(offset_map, float(np.abs(offset - wanted[1]).max()))
+        wanted = reference.model.boxes(maps, torch.tensor([[cell]]))[0].numpy()
+        size_map = max(size_map, float(np.abs(size - wanted[2:]).max()))
+        offset_map = max(offset_map, float(np.abs(offset - _from_cell(wanted, cell, grid)).max()))
         answers = [
             each.search(pair.search, template)
             for each, template in zip(both, templates, strict=True)
@@ -139,4 +141,12 @@ class _CellProbe:
         if template.values is not None:
             feed[VALUES] = template.values
         row = self._session.run([RESULT], feed)[0][0]
-        return row[2:4], row[:2] * grid - np.array([cell % grid, cell // grid], dtype=np.float32)
+        return row[2:4], _from_cell(row, cell, grid)
+
+
+def _from_cell(
+    box_cxcywh_norm: npt.NDArray[np.float32], cell: int, grid: int
+) -> npt.NDArray[np.float32]:
+    """Of a centre, in cells from a cell's corner, ``(2,)``."""
+    corner = np.array([cell % grid, cell // grid], dtype=np.float32)
+    return box_cxcywh_norm[:2] * np.float32(grid) - corner

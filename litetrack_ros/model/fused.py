@@ -19,7 +19,15 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from litetrack_ros.config import ModelConfig
-from litetrack_ros.model.head import BRANCHES, CenterHead, HeadMaps, clamped_sigmoid
+from litetrack_ros.model.head import (
+    BRANCHES,
+    CenterHead,
+    HeadMaps,
+    averaged_boxes,
+    boxes_at,
+    cells_around,
+    clamped_sigmoid,
+)
 from litetrack_ros.model.layers import Block
 from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.model.stem import EfficientNetLite0Stem, PatchEmbed, SameConv2d
@@ -246,20 +254,37 @@ class FusedLiteTrack(nn.Module):
             template: one per crop.
 
         Returns:
-            float32 ``(B, 6)``: centre x and y, width and height in units of the crop's side, raw
-            score and response (window times score) at the response's peak; and the raw scores of
-            all cells, float32 ``(B, G * G)``.
+            float32 ``(B, 6)``: centre x and y, width and height in units of the crop's side of the
+            box at the response's peak, or around it (:func:`averaged_boxes`), raw score and
+            response (window times score) at the peak; and the raw scores of all cells, float32
+            ``(B, G * G)``.
         """
-        score_logits, size_logits, offset = self.head(self.search_features(crops, template))
-        score = clamped_sigmoid(score_logits.flatten(1))  # (B, G * G)
-        response, peak = (score * self.window).max(dim=1, keepdim=True)
-        both = peak.unsqueeze(1).expand(-1, 2, -1)
-        size = clamped_sigmoid(size_logits.flatten(2).gather(2, both)).squeeze(2)
-        cell_offset = offset.flatten(2).gather(2, both).squeeze(2)
-        grid = self.config.search_grid
-        cell = torch.cat([peak % grid, torch.div(peak, grid, rounding_mode="floor")], dim=1)
-        center = (cell + cell_offset) / grid
-        return torch.cat([center, size, score.gather(1, peak), response], dim=1), score
+        score_logits, *maps = self.head(self.search_features(crops, template))
+        score = clamped_sigmoid(score_logits)
+        scores = score.flatten(1)  # (B, G * G)
+        response, peak = (scores * self.window).max(dim=1, keepdim=True)
+        boxes = self.boxes(HeadMaps(score, *maps), peak, logits=True)
+        return torch.cat([boxes, scores.gather(1, peak), response], dim=1), scores
+
+    def boxes(self, maps: HeadMaps, peaks: Tensor, logits: bool = False) -> Tensor:
+        """What a map's peaks stand for.
+
+        Args:
+            maps: the head's answer.
+            peaks: flat indices, ``(B, 1)``.
+            logits: the map of sizes is that before its sigmoid, which only few cells then need.
+
+        Returns:
+            ``(B, 4)``, centre and size as in the result of :meth:`forward`.
+        """
+        average = self.config.average_boxes
+        cells, inside = cells_around(peaks, self.config.search_grid) if average else (peaks, peaks)
+        boxes = boxes_at(maps, cells)
+        if logits:
+            boxes = torch.cat([boxes[..., :2], clamped_sigmoid(boxes[..., 2:])], dim=-1)
+        if not average:
+            return boxes[:, 0]
+        return averaged_boxes(boxes, maps.score.flatten(1).gather(1, cells), inside)
 
 
 def hann_window(grid: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The centre head: score, offset and size maps (paper Sec. III-D)."""
+"""The centre head: score, offset and size maps (paper Sec. III-D), and the boxes in them."""
 
 from typing import NamedTuple
 
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 SIGMOID_FLOOR = 1e-4  # score and size are clamped to [1e-4, 1 - 1e-4], which bounds the focal loss
 BRANCHES = {"ctr": 1, "offset": 2, "size": 2}
+AGREEING_OVERLAP = 0.5  # with the peak's box, of boxes that are averaged with it
 
 
 class HeadMaps(NamedTuple):
@@ -60,6 +61,66 @@ class CenterHead(nn.Module):
             clamped_sigmoid(self.branch_logits("size", features)),
             self.branch_logits("offset", features),
         )
+
+
+def boxes_at(maps: HeadMaps, cells: Tensor) -> Tensor:
+    """Decode the boxes of some cells.
+
+    Args:
+        maps: the head's answer.
+        cells: flat indices, ``(B, K)``.
+
+    Returns:
+        ``(B, K, 4)`` cxcywh, float32 or wider, in units of the search region's side.
+    """
+    grid = maps.score.shape[-1]
+    index = cells[:, None].expand(-1, 2, -1)
+    offset = at_least_float32(maps.offset.flatten(2).gather(2, index).transpose(1, 2))
+    size = at_least_float32(maps.size.flatten(2).gather(2, index).transpose(1, 2))
+    corner = torch.stack([cells % grid, cells // grid], dim=-1)
+    return torch.cat([(corner + offset) / grid, size], dim=-1)
+
+
+def cells_around(peaks: Tensor, grid: int) -> tuple[Tensor, Tensor]:
+    """The 3x3 cells around each peak, flat indices ``(B, 9)``, the peak in the middle.
+
+    Args:
+        peaks: flat indices, ``(B, 1)``.
+        grid: cells along a side.
+
+    Returns:
+        The cells, those outside the map replaced by the nearest inside; and which lie inside.
+    """
+    steps = torch.tensor([-1, 0, 1], device=peaks.device)
+    rows, columns = peaks // grid + steps.repeat_interleave(3), peaks % grid + steps.repeat(3)
+    inside = (rows >= 0) & (rows < grid) & (columns >= 0) & (columns < grid)
+    return rows.clamp(0, grid - 1) * grid + columns.clamp(0, grid - 1), inside
+
+
+def averaged_boxes(boxes: Tensor, scores: Tensor, inside: Tensor) -> Tensor:
+    """The mean of the boxes of 3x3 cells around each peak, weighted with the score squared.
+
+    Cells whose boxes overlap the peak's by less than :data:`AGREEING_OVERLAP` are left out: what
+    they point at is something else.
+
+    Args:
+        boxes: of :func:`cells_around`, as :func:`boxes_at` gives them, ``(B, 9, 4)``.
+        scores: of the cells, ``(B, 9)``.
+        inside: which cells there are, ``(B, 9)``.
+
+    Returns:
+        ``(B, 4)``.
+    """
+    sizes = boxes[..., 2:]
+    low, high = boxes[..., :2] - sizes / 2, boxes[..., :2] + sizes / 2
+    middle = slice(4, 5)
+    common = torch.minimum(high, high[:, middle]) - torch.maximum(low, low[:, middle])
+    shared = common.clamp(min=0).prod(dim=-1)
+    areas = sizes.prod(dim=-1)
+    union = areas + areas[:, middle] - shared
+    agreeing = inside & (shared >= AGREEING_OVERLAP * union)
+    weights = torch.where(agreeing, scores * scores, 0.0).unsqueeze(-1)
+    return (weights * boxes).sum(dim=1) / weights.sum(dim=1)
 
 
 def at_least_float32(x: Tensor) -> Tensor:

@@ -189,7 +189,12 @@ def record(
 
 
 def box_array(
-    header: Any, box_xywh: FloatArray, state: int = State.TRACKING, score: float = 1.0
+    header: Any,
+    box_xywh: FloatArray,
+    state: int = State.TRACKING,
+    score: float = 1.0,
+    candidate_score: float = 1.0,
+    is_calibrated: bool = False,
 ) -> Any:
     """A ``TrackedBoxArray`` of one box, or of none where the box is NaN."""
     boxes = []
@@ -205,8 +210,8 @@ def box_array(
                 width=width,
                 height=height,
                 score=score,
-                candidate_score=float("nan"),  # neither is kept with a replay's rows
-                is_calibrated=False,
+                candidate_score=candidate_score,
+                is_calibrated=is_calibrated,
             )
         )
     return make(TRACKED_BOX_ARRAY, header=header, boxes=boxes)
@@ -253,7 +258,7 @@ class FrameResult:
     Attributes:
         latency_ns: from the image to its boxes.
         box_xywh: px, ``(4,)``, NaN without a target.
-        state, score: of ``TrackedBox``.
+        state, score, candidate_score, is_calibrated: of ``TrackedBox``.
         timing: the fields of ``FrameTiming`` besides its header; empty where it did not come.
     """
 
@@ -261,6 +266,8 @@ class FrameResult:
     box_xywh: FloatArray
     state: int
     score: float
+    candidate_score: float
+    is_calibrated: bool
     timing: Mapping[str, float | int]
 
 
@@ -308,7 +315,14 @@ def copy_with_results(
 def _write(writer: BagWriter, log_ns: int, stamp_ns: int, result: FrameResult) -> None:
     arrival_ns = log_ns + result.latency_ns
     header = make_header(stamp_ns, "")
-    boxes = box_array(header, result.box_xywh, result.state, result.score)
+    boxes = box_array(
+        header,
+        result.box_xywh,
+        result.state,
+        result.score,
+        result.candidate_score,
+        result.is_calibrated,
+    )
     writer.write(BOXES_TOPIC, TRACKED_BOX_ARRAY, arrival_ns, boxes)
     if result.timing:
         timing = make(_FRAME_TIMING, header=header, **result.timing)

@@ -28,7 +28,8 @@ _WHOLE = ("index", "frame", "recorded_stamp_ns", "replay_stamp_ns")
 _TIMES = ("planned_s", "published_s", "answered_s")
 _BOX = ("x", "y", "width", "height")
 _STAGES = tuple(f"{stage}_ms" for stage in STAGES)
-COLUMNS = (*_WHOLE, *_TIMES, *_BOX, "state", "score", *_STAGES, *COUNTS)
+_SCORES = ("score", "candidate_score", "is_calibrated")
+COLUMNS = (*_WHOLE, *_TIMES, *_BOX, "state", *_SCORES, *_STAGES, *COUNTS)
 NO_STATE = -1
 
 ANSWERED = "answered"
@@ -41,7 +42,7 @@ _SETTLED = ("processed", *IN_NODE)
 
 
 class Box(NamedTuple):
-    """The target in an answer. Pixels, top-left origin; the state is that of ``TrackedBox``."""
+    """The target in an answer. Pixels, top-left origin; the rest is that of ``TrackedBox``."""
 
     x: float
     y: float
@@ -49,6 +50,8 @@ class Box(NamedTuple):
     height: float
     state: int
     score: float
+    candidate_score: float
+    is_calibrated: bool
 
 
 @dataclass
@@ -106,7 +109,7 @@ class RowWriter:
                 frame.planned_s,
                 frame.published_s,
                 "" if frame.answered_s is None else frame.answered_s,
-                *(("",) * 6 if box is None else box),
+                *(("",) * len(Box._fields) if box is None else (*box[:-1], int(box.is_calibrated))),
                 *(frame.stages_ms.get(stage, "") for stage in STAGES),
                 *(frame.counts.get(name, "") for name in COUNTS),
             ]
@@ -123,7 +126,8 @@ class Rows:
         planned_s, published_s, answered_s: seconds on one clock; NaN without an answer.
         boxes_xywh: ``(N, 4)``, NaN where no box came.
         state: of ``TrackedBox``, :data:`NO_STATE` without a box.
-        score: NaN without a box.
+        score, candidate_score: NaN without a box.
+        is_calibrated: 0 or 1, :data:`NO_STATE` without a box.
         stages_ms: by stage, NaN without a timing message.
         counts: the node's counts after the frame, -1 without a timing message.
     """
@@ -138,6 +142,8 @@ class Rows:
     boxes_xywh: FloatArray
     state: IntArray
     score: FloatArray
+    candidate_score: FloatArray
+    is_calibrated: IntArray
     stages_ms: dict[str, FloatArray]
     counts: dict[str, IntArray]
 
@@ -180,6 +186,8 @@ def read_rows(path: Path) -> Rows:
         boxes_xywh=np.stack([real(name) for name in _BOX], axis=1),
         state=whole("state"),
         score=real("score"),
+        candidate_score=real("candidate_score"),
+        is_calibrated=whole("is_calibrated"),
         stages_ms={stage: real(f"{stage}_ms") for stage in STAGES},
         counts={name: whole(name) for name in COUNTS},
     )

@@ -207,7 +207,10 @@ class Collector:
             frame.answered_s = arrived_s
             for box in message.boxes:
                 if box.target_id == self._target_id:
-                    frame.box = Box(box.x, box.y, box.width, box.height, box.state, box.score)
+                    frame.box = Box(
+                        *(box.x, box.y, box.width, box.height),
+                        *(box.state, box.score, box.candidate_score, box.is_calibrated),
+                    )
             self._changed.notify_all()
 
     def on_timing(self, message: Any) -> None:

@@ -234,6 +234,8 @@ def _frame_results(rows: Rows) -> dict[int, FrameResult]:
             rows.boxes_xywh[at],
             max(int(rows.state[at]), 0),
             float(np.nan_to_num(rows.score[at])),
+            float(np.nan_to_num(rows.candidate_score[at])),
+            bool(rows.is_calibrated[at] > 0),
             timing,
         )
     return results

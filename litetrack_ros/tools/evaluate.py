@@ -155,16 +155,24 @@ def _about(choice: TrackerChoice, opened: OpenedTracker) -> dict[str, Any]:
     """What the report says of the tracker, printed too."""
     if opened.info is not None:
         print(f"tracker: {arguments.describe_backend(opened.info)}", flush=True)
-        return {"tracker": choice.name, "backend": dataclasses.asdict(opened.info)}
+        return {
+            "tracker": choice.name,
+            "is_calibrated": opened.is_calibrated,
+            "backend": dataclasses.asdict(opened.info),
+        }
     print(f"tracker: {choice.name} of OpenCV {cv2.__version__}", flush=True)
-    return {"tracker": choice.name, "opencv_version": cv2.__version__}
+    return {
+        "tracker": choice.name,
+        "is_calibrated": opened.is_calibrated,
+        "opencv_version": cv2.__version__,
+    }
 
 
 def _identity(about: dict[str, Any]) -> dict[str, str]:
     """What makes the tracker's boxes its own: not where it runs."""
     network = about.get("backend", {})
     kept = {key: network[key] for key in ("model_name", "model_sha256", "precision") if network}
-    return {**{key: value for key, value in about.items() if key != "backend"}, **kept}
+    return {**{key: about[key] for key in ("tracker", "opencv_version") if key in about}, **kept}
 
 
 def _report(

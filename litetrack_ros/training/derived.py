@@ -2,7 +2,8 @@
 
 The first two are the paper's (Sec. III-A). Of the settings that travel with a model, window and
 size smoothing are chosen by mean AO with the state machine off, on sequences kept for that; the
-thresholds of the state machine from the scores of that run.
+thresholds of the state machine from the scores of that run. A model with fewer layers has other
+scores than the one it was made from, so that neither its thresholds nor its calibration hold.
 """
 
 import dataclasses
@@ -29,14 +30,13 @@ from litetrack_ros.tracker.tracker import Tracker
 GOOD_OVERLAP = 0.5  # from here on a box counts as right
 
 
-def prune(model: LiteTrack, fe_layers: int, ai_layers: int, joint: bool = False) -> LiteTrack:
+def prune(model: LiteTrack, fe_layers: int, ai_layers: int) -> LiteTrack:
     """Keep the first layers of a model, in another split.
 
     Args:
         model: a trained model.
-        fe_layers, ai_layers: of the new one; together at most the model's.
-        joint: let template and search tokens go through every layer together instead, as in the
-            one-stream form of Table IV; ``fe_layers`` must be 0 then.
+        fe_layers, ai_layers: of the new one; together at most the model's. ``fe_layers`` must be 0
+            where the model's interaction is joint.
 
     Raises:
         ConfigError: more layers than the model has, or a split that cannot be.
@@ -47,11 +47,11 @@ def prune(model: LiteTrack, fe_layers: int, ai_layers: int, joint: bool = False)
         raise ConfigError(
             f"the model '{config.name}' has {config.depth} layers, so {depth} cannot be kept"
         )
+    joint = config.interaction == "joint"
     name = f"{config.name}_{'joint' if joint else f'fe{fe_layers}_ai'}{ai_layers}"
     pruned: ModelConfig = dataclasses.replace(
         config,
         name=name,
-        interaction="joint" if joint else "asynchronous",
         fe_layers=fe_layers,
         ai_layers=ai_layers,
     )
@@ -64,9 +64,10 @@ def prune(model: LiteTrack, fe_layers: int, ai_layers: int, joint: bool = False)
 
 
 def pruned_forms(model: LiteTrack, least: int = 2) -> Iterator[LiteTrack]:
-    """A model with its layers taken away one at a time, each with and without asynchronous stages.
+    """A model with its layers taken away one at a time.
 
-    The interaction layers are kept as long as there are others (Fig. 6).
+    The interaction layers are kept as long as there are others (Fig. 6). Its other line, where
+    template and search tokens go through every layer together, takes a model that was trained so.
 
     Args:
         model: a trained model.
@@ -75,11 +76,16 @@ def pruned_forms(model: LiteTrack, least: int = 2) -> Iterator[LiteTrack]:
     for depth in range(model.config.depth, least - 1, -1):
         ai_layers = min(model.config.ai_layers, depth)
         yield prune(model, depth - ai_layers, ai_layers)
-        yield prune(model, 0, depth, joint=True)
 
 
 def split_forms(model: LiteTrack) -> Iterator[LiteTrack]:
-    """A model with every split of its layers into FE and AI layers (Table V)."""
+    """A model with every split of its layers into FE and AI layers (Table V).
+
+    Raises:
+        ConfigError: its interaction is joint, where there is nothing to split.
+    """
+    if model.config.interaction == "joint":
+        raise ConfigError(f"the model '{model.config.name}' has no FE layers: its layers are joint")
     for ai_layers in range(1, model.config.depth + 1):
         yield prune(model, model.config.depth - ai_layers, ai_layers)
 
@@ -117,6 +123,7 @@ def try_settings(
     weights: LoadedWeights,
     settings: Iterable[Setting],
     sequences: Sequence[AnnotatedSequence],
+    device: str = "cpu",
     on_frame: Callable[[], None] = lambda: None,
 ) -> Iterator[Trial]:
     """Track all sequences with one setting after the other.
@@ -125,15 +132,38 @@ def try_settings(
         weights: the model.
         settings: what to try.
         sequences: frames and ground truth.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
         on_frame: called after every frame, for a progress bar.
     """
     for setting in settings:
-        comparison = track_all(with_setting(weights, setting), sequences, on_frame=on_frame)
+        comparison = track_all(with_setting(weights, setting), sequences, device, on_frame)
         runs = [comparison.runs[weights.model_config.name][s.name] for s in sequences]
         right = [right_frames(s, run) for s, run in zip(sequences, runs, strict=True)]
         scores = np.concatenate([run.scores[1:] for run in runs])
         report = score_report(scores, np.concatenate(right))
         yield Trial(setting, mean_ao(comparison), report)
+
+
+def thresholds_of(trial: Trial) -> TrackerConfig:
+    """The tracker's settings that a trial leads to: its smoothing, and thresholds of its scores."""
+    return TrackerConfig(
+        size_smoothing=trial.setting.size_smoothing,
+        lost_threshold=round(trial.report.lost_threshold, 3),
+        found_threshold=round(trial.report.found_threshold, 3),
+    )
+
+
+def with_own_thresholds(
+    weights: LoadedWeights,
+    sequences: Sequence[AnnotatedSequence],
+    device: str = "cpu",
+    on_frame: Callable[[], None] = lambda: None,
+) -> LoadedWeights:
+    """The same weights with thresholds of the scores that they give, see :func:`try_settings`."""
+    config = weights.tracker_config
+    setting = Setting(weights.model_config.window_power, config.size_smoothing)
+    [trial] = try_settings(weights, [setting], sequences, device, on_frame)
+    return dataclasses.replace(weights, tracker_config=thresholds_of(trial))
 
 
 def track_all(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from litetrack_ros.model.head import HeadMaps, at_least_float32
+from litetrack_ros.model.head import HeadMaps, at_least_float32, boxes_at
 
 LABEL_OVERLAP = 0.7  # a box moved by the label's radius overlaps the true one at least this much
 FOCAL_POWER = 2.0  # CornerNet's alpha: easy cells count less
@@ -157,24 +157,6 @@ def overlap_and_giou(boxes_a_xyxy: Tensor, boxes_b_xyxy: Tensor) -> tuple[Tensor
     tiny = torch.finfo(union.dtype).tiny
     overlap = intersection / union.clamp(min=tiny)
     return overlap, overlap - (hull - union) / hull.clamp(min=tiny)
-
-
-def boxes_at(maps: HeadMaps, cells: Tensor) -> Tensor:
-    """Decode the boxes of some cells.
-
-    Args:
-        maps: the head's answer.
-        cells: flat indices, ``(B, K)``.
-
-    Returns:
-        ``(B, K, 4)`` cxcywh, float32 or wider, in units of the search region's side.
-    """
-    grid = maps.score.shape[-1]
-    index = cells[:, None].expand(-1, 2, -1)
-    offset = at_least_float32(maps.offset.flatten(2).gather(2, index).transpose(1, 2))
-    size = at_least_float32(maps.size.flatten(2).gather(2, index).transpose(1, 2))
-    corner = torch.stack([cells % grid, cells // grid], dim=-1)
-    return torch.cat([(corner + offset) / grid, size], dim=-1)
 
 
 def pair_losses(

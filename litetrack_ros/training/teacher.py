@@ -17,9 +17,9 @@ from torch.nn import functional as F
 
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.model.checkpoint import load_weights
-from litetrack_ros.model.head import HeadMaps
+from litetrack_ros.model.head import HeadMaps, boxes_at
 from litetrack_ros.training.batches import PairBatch
-from litetrack_ros.training.losses import boxes_at, cxcywh_to_xyxy, overlap_and_giou
+from litetrack_ros.training.losses import cxcywh_to_xyxy, overlap_and_giou
 from litetrack_ros.training.network import TrainedNetwork
 from litetrack_ros.training.recipe import Recipe
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from litetrack_ros.evaluation.metrics import roc_area
+from litetrack_ros.model.head import boxes_at
 from litetrack_ros.training.batches import PairBatch, roll_templates
 from litetrack_ros.training.losses import (
-    boxes_at,
     cxcywh_to_xyxy,
     overlap_and_giou,
     peak_is_near,

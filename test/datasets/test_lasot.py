@@ -34,3 +34,9 @@ def test_the_benchmark_in_archives(tmp_path: Path) -> None:
         pack_folder(tmp_path, "airplane", "airplane.zip", "airplane/")
 
     check_archive("lasot", tmp_path, make, "airplane.zip")
+
+
+def test_the_extension(tmp_path: Path) -> None:
+    for sequence in read_layout("lasot_ext", tmp_path):
+        assert sequence.visible is not None
+        assert np.flatnonzero(~sequence.visible).tolist() == [2, 4]

@@ -1,6 +1,5 @@
 """Copies of a picture are found, other pictures are not."""
 
-import os
 from pathlib import Path
 
 import cv2
@@ -96,10 +95,6 @@ def test_a_thumbnail_decides_where_hashes_agree_by_chance(
     assert not find_copies(find_pictures([tmp_path]), references, max_distance=64).copies
 
 
-@pytest.mark.skipif(
-    "LITETRACK_OVERLAP" not in os.environ,
-    reason="looks through 11,000 pictures for many minutes: set LITETRACK_OVERLAP=1",
-)
 @pytest.mark.slow
 def test_nothing_of_the_material_is_in_the_sequences(sequences_dir: Path) -> None:
     """In ../shared: what is trained on against what is tested and chosen on."""

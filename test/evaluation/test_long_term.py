@@ -1,5 +1,6 @@
 """Each long-term figure against a plain computation from its definition, frame by frame."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable
@@ -363,6 +364,12 @@ def test_hidden_frames_of_a_benchmark_are_absent() -> None:
     run = long_term_run(sequence, boxes_only("a", truth))
     np.testing.assert_array_equal(np.isnan(run.truth_xywh[:, 0]), [0, 0, 1, 1, 1])
     assert run.tracking.all() and np.isnan(run.scores).all() and run.stateless_boxes_xywh is None
+    scores = np.linspace(0, 1, 5), np.linspace(1, 0, 5)
+    scored = dataclasses.replace(
+        boxes_only("a", truth), scores=scores[0], candidate_scores=scores[1]
+    )
+    both = long_term_run(sequence, scored)
+    np.testing.assert_array_equal([both.scores, both.candidate_scores], scores)
     with pytest.raises(DatasetError, match="a: 3 boxes_xywh for 5 frames"):
         long_term_run(sequence, boxes_only("a", truth[:3]))
     with pytest.raises(DatasetError, match="no run"):

@@ -21,6 +21,7 @@ RUN = SequenceRun(
     boxes(3),
     np.array([1.0, 0.1 + 0.2, np.nan]),
     boxes(3) + 1 / 3,
+    np.array([0.75, 0.5 + 0.2, np.nan]),
     np.array([int(State.TRACKING), int(State.LOST), int(State.IDLE)]),
     np.array([0.5, 0.25, 0.125]),
 )
@@ -30,9 +31,22 @@ def test_every_bit_is_kept(tmp_path: Path) -> None:
     write_run(tmp_path, RUN)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["s.csv", "s.txt", "s_time.txt"]
     found = read_run(tmp_path, "s")
-    for name in ("boxes_xywh", "scores", "candidate_boxes_xywh", "states", "call_s"):
+    for name in ("boxes_xywh", "scores", "candidate_boxes_xywh", "candidate_scores"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(RUN, name), err_msg=name)
+    for name in ("states", "call_s"):
         np.testing.assert_array_equal(getattr(found, name), getattr(RUN, name), err_msg=name)
     assert found.name == "s" and found.fps == pytest.approx(2 / 0.375)
+
+
+def test_results_without_the_candidates_scores_are_read(tmp_path: Path) -> None:
+    """As they were written before there were two scores; the one stood for both."""
+    write_run(tmp_path, RUN)
+    path = tmp_path / "s.csv"
+    rows = [line.rpartition(",")[0] for line in path.read_text().splitlines()]
+    path.write_text("\n".join(rows) + "\n")
+    found = read_run(tmp_path, "s")
+    np.testing.assert_array_equal(found.candidate_scores, RUN.scores)
+    np.testing.assert_array_equal(found.states, RUN.states)
 
 
 def test_frames_that_do_not_fit_the_boxes_are_an_error(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+import torch
 from saved_models import boxes_norm, noise_crops, save_small
 
 from litetrack_ros.backends.onnx_backend import OnnxBackend
@@ -20,11 +21,14 @@ from litetrack_ros.backends.onnx_files import OnnxPaths, read_metadata
 from litetrack_ros.backends.torch_backend import TorchBackend
 from litetrack_ros.errors import ConfigError, LiteTrackError
 from litetrack_ros.export.onnx_export import build_graphs, export_onnx
+from litetrack_ros.model.head import HeadMaps
 
 FORMS = {
     "paper": {},
     "nano": {"stem": "efficientnet_lite0", "target_cue": "inside"},
     "no cue": {"target_cue": "none", "window_power": 0.5},
+    "average": {"average_boxes": True},
+    "nano average": {"stem": "efficientnet_lite0", "average_boxes": True, "decode": "exact"},
     "one interaction layer": {"ai_layers": 1, "fe_layers": 0},
     "joint": {"interaction": "joint", "fe_layers": 0, "target_cue": "inside"},
     "joint with token": {"interaction": "joint", "fe_layers": 0, "target_cue": "token"},
@@ -67,9 +71,10 @@ def test_graphs_give_what_torch_gives(tmp_path: Path, form: str):
     assert np.ptp(scores) > 0.05  # maps that are flat would agree whatever the graph does
 
 
-def test_size_and_offset_agree_in_every_cell(tmp_path: Path):
+@pytest.mark.parametrize("average", [False, True])
+def test_boxes_agree_in_every_cell(tmp_path: Path, average: bool):
     """The graph computes them at the peak alone: the window is made to put it in each cell."""
-    weights = save_small(tmp_path / "small.safetensors")
+    weights = save_small(tmp_path / "small.safetensors", average_boxes=average)
     cells = weights.model_config.search_grid**2
     template_graph, graph = build_graphs(weights, "fp32", 17, cells)
     for tensor in graph.graph.initializer:
@@ -87,13 +92,11 @@ def test_size_and_offset_agree_in_every_cell(tmp_path: Path):
 
     reference = TorchBackend(weights)
     maps = reference.maps(crop, reference.encode_template(template, boxes_norm(1)))
-    grid = weights.model_config.search_grid
-    column, row = np.arange(cells) % grid, np.arange(cells) // grid
-    center = found[:, :2] * grid - np.stack([column, row], axis=1)
-    size, offset = (m[0].flatten(1).T.numpy() for m in (maps.size, maps.offset))
-    np.testing.assert_allclose(found[:, 2:4], size, rtol=2e-5, atol=2e-5)
-    np.testing.assert_allclose(center, offset, rtol=1e-4, atol=1e-4)
-    assert np.ptp(offset) > 0.1
+    maps = HeadMaps(*(part.expand(cells, -1, -1, -1) for part in maps))
+    expected = reference.model.boxes(maps, torch.arange(cells)[:, None]).numpy()
+    np.testing.assert_allclose(found[:, :4], expected, rtol=2e-5, atol=2e-5)
+    offset = maps.offset[0].flatten(1)
+    assert np.ptp(offset.numpy()) > 0.1
 
 
 @pytest.mark.parametrize("opset", [18, 20, 22])

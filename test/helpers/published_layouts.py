@@ -69,6 +69,17 @@ def write_lasot(root: Path, names: list[str], count: int = 24) -> None:
             (folder / file).write_text(",".join(flags))
 
 
+def write_avist(root: Path) -> None:
+    """``air_show`` with blanks between numbers, frames 2 occluded and 4 out of view."""
+    write_frames(root / "sequences/air_show", pattern="img_{:05d}.jpg")
+    (root / "anno").mkdir()
+    (root / "anno/air_show.txt").write_text(lines(boxes(COUNT), " "))
+    for kind, hidden in (("full_occlusion", 2), ("out_of_view", 4)):
+        (root / kind).mkdir()
+        flags = "".join("1\n" if k == hidden else "0\n" for k in range(COUNT))
+        (root / kind / f"air_show_{kind}.txt").write_text(flags)
+
+
 def write_trackingnet(root: Path, names: list[str], zipped: bool, count: int = 24) -> None:
     """``TRAIN_0`` with frames in folders or in zips."""
     part = root / "TRAIN_0"
@@ -186,6 +197,11 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
     ),
     "got10k_test": (write_got10k_test, {"GOT-10k_Test_000001": 12, "GOT-10k_Test_000002": 12}),
     "lasot": (lambda r: write_lasot(r, ["airplane-1", "airplane-2"]), {"airplane-1": 24}),
+    "lasot_ext": (
+        lambda r: write_lasot(r, ["atv-10", "wingsuit-1", "airplane-1"]),
+        {"atv-10": 24, "wingsuit-1": 24},
+    ),
+    "avist": (write_avist, {"air_show": 12}),
     "otb100": (write_otb, {"David": 471, "Deer": 12, "Jogging.1": 12, "Jogging.2": 12}),
     "uav123": (write_uav123, {"bird1_1": 253}),
     "nfs": (write_nfs, {"bee": 12}),

@@ -38,7 +38,7 @@ def frame(
         planned_s=published_s,
         published_s=published_s,
         answered_s=None if latency_s is None else published_s + latency_s,
-        box=None if box is None else Box(*box, TRACKING, 0.9),
+        box=None if box is None else Box(*box, TRACKING, 0.9, 0.8, True),
         counts={} if counts is None else {**dict.fromkeys(COUNTS, 0), **counts},
         stages_ms={} if counts is None else dict.fromkeys(STAGES, 1.0),
     )

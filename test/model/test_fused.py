@@ -19,6 +19,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"interaction": "joint", "fe_layers": 0, "ai_layers": 2, "target_cue": "none"},
     {"target_cue": "inside", "decode": "exact"},
     {"stem": "efficientnet_lite0", "target_cue": "inside"},
+    {"average_boxes": True},
     {"template_size": 96, "search_size": 192},
 ]
 

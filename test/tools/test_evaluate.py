@@ -58,6 +58,7 @@ def test_a_tracker_of_opencv_follows_the_square(tmp_path: Path, square_sequence:
     figures = json.loads(report.read_text())
     assert figures["mean_over_sequences"]["ao"] > 0.8
     assert figures["tracker"] == "kcf" and "backend" not in figures
+    assert figures["is_calibrated"] is False
 
 
 def test_track_writes_the_same_boxes(tmp_path: Path, square_sequence: Path, tiny_model: Path):
@@ -76,6 +77,7 @@ def test_long_term_figures(
     evaluate += ["--frame-rate", "10", "--perturbed", "1", "--out", str(out)]
     assert main([*evaluate, "--json", str(report)]) == 0
     figures = json.loads(report.read_text())
+    assert figures["is_calibrated"] is False  # nor have they a calibration
     found = figures["long_term"]
     assert found["pooled"]["ao"]["value"] == pytest.approx(figures["mean_over_sequences"]["ao"])
     assert found["pooled"]["tnr"] == {"value": 0.0, "low": None, "high": None, "frames": 1}

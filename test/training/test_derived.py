@@ -11,7 +11,7 @@ import torch
 from published_layouts import boxes, jpeg, lines
 from small_models import small_model
 
-from litetrack_ros.config import ModelConfig, TrackerConfig
+from litetrack_ros.config import Calibration, Logistic, ModelConfig, TrackerConfig
 from litetrack_ros.datasets.sequences import AnnotatedSequence, read_sequence
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.evaluation.comparison import compare
@@ -53,23 +53,30 @@ def test_pruning_keeps_the_first_layers(model: LiteTrack) -> None:
 
 
 def test_forms(model: LiteTrack) -> None:
-    forms = [(f.config.interaction, f.config.fe_layers, f.config.ai_layers)
-             for f in pruned_forms(model)]  # fmt: skip
-    assert forms == [
-        ("asynchronous", 2, 2),
-        ("joint", 0, 4),
-        ("asynchronous", 1, 2),
-        ("joint", 0, 3),
-        ("asynchronous", 0, 2),
-        ("joint", 0, 2),
-    ]
+    forms = [(f.config.fe_layers, f.config.ai_layers) for f in pruned_forms(model)]
+    assert forms == [(2, 2), (1, 2), (0, 2)]
     splits = [(f.config.fe_layers, f.config.ai_layers) for f in split_forms(model)]
     assert splits == [(3, 1), (2, 2), (1, 3), (0, 4)]
 
 
+def test_joint_forms_come_from_joint_weights() -> None:
+    joint = LiteTrack(dataclasses.replace(CONFIG, interaction="joint", fe_layers=0, ai_layers=4))
+    forms = [f.config for f in pruned_forms(joint.eval())]
+    assert [(f.interaction, f.depth, f.name) for f in forms] == [
+        ("joint", 4, "m_joint4"),
+        ("joint", 3, "m_joint3"),
+        ("joint", 2, "m_joint2"),
+    ]
+    with pytest.raises(ConfigError, match="joint"):
+        prune(joint, 1, 2)
+    with pytest.raises(ConfigError, match="no FE layers"):
+        next(split_forms(joint))
+
+
 def test_the_command(model: LiteTrack, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, out = tmp_path / "m.safetensors", tmp_path / "p.safetensors"
-    save_weights(path, model, TrackerConfig())
+    calibration = Calibration(Logistic((0.1,) * 13, 0.0), Logistic((0.1,) * 4, 0.0))
+    save_weights(path, model, TrackerConfig(lost_threshold=0.99, calibration=calibration))
     for k in range(6):
         jpeg(tmp_path / "data/clip/frames" / f"{k}.jpg", k)
     (tmp_path / "data/clip/groundtruth.txt").write_text(lines(boxes(6)))
@@ -77,8 +84,10 @@ def test_the_command(model: LiteTrack, tmp_path: Path, capsys: pytest.CaptureFix
         main(["model", "prune", "--model", str(path), "--fe", "1", "--ai", "1", "--out", str(out)])
         == 0
     )
-    assert load_weights(out).model_config.depth == 2
-    for report, count in (("layers", 6), ("splits", 4)):
+    pruned = load_weights(out)
+    assert pruned.model_config.depth == 2
+    assert pruned.tracker_config == TrackerConfig()  # the parent's thresholds are not its own
+    for report, count in (("layers", 3), ("splits", 4)):
         figures = tmp_path / f"{report}.json"
         command = [
             "model",
@@ -93,6 +102,7 @@ def test_the_command(model: LiteTrack, tmp_path: Path, capsys: pytest.CaptureFix
         assert main([*command, "--data", str(tmp_path / "data")]) == 0
         rows = json.loads(figures.read_text())["rows"]
         assert len(rows) == count and all(0 <= r["ao"] <= 1 and r["fps"] > 0 for r in rows)
+        assert all(r["lost_threshold"] < 0.99 for r in rows)
     assert np.unique([r["model"] for r in rows]).size == 4
     assert main(["model", "prune", "--model", str(path)]) == 2
     assert main(["model", "prune", "--model", str(path), "--report", "layers"]) == 2
@@ -126,7 +136,7 @@ def test_every_setting_is_tried_and_reported(sequence: AnnotatedSequence) -> Non
     weights = LoadedWeights(small_model(), TrackerConfig(lost_threshold=0.9), "", {})
     settings = [Setting(1.0, 1.0), Setting(0.5, 0.3)]
     steps: list[int] = []
-    trials = list(try_settings(weights, settings, [sequence], lambda: steps.append(1)))
+    trials = list(try_settings(weights, settings, [sequence], on_frame=lambda: steps.append(1)))
     assert [trial.setting for trial in trials] == settings and len(steps) == 8
     assert all(trial.report.right + trial.report.wrong == 3 for trial in trials)
 

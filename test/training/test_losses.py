@@ -7,11 +7,10 @@ import pytest
 import torch
 
 from litetrack_ros.geometry import cxcywh_to_xywh, overlap
-from litetrack_ros.model.head import HeadMaps
+from litetrack_ros.model.head import HeadMaps, boxes_at
 from litetrack_ros.training.losses import (
     LossWeights,
     box_cells,
-    boxes_at,
     center_cells,
     cxcywh_to_xyxy,
     gaussian_label,

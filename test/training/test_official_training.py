@@ -20,12 +20,11 @@ from reference_model import official_shapes, reference_crop, reference_state
 
 from litetrack_ros.config import variant
 from litetrack_ros.model.authors_checkpoints import build_official
-from litetrack_ros.model.head import HeadMaps
+from litetrack_ros.model.head import HeadMaps, boxes_at
 from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.training.batches import PairBatch
 from litetrack_ros.training.losses import (
     LossWeights,
-    boxes_at,
     cxcywh_to_xyxy,
     gaussian_label,
     peak_losses,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from litetrack_ros.backends.registry import find_model
+from litetrack_ros.config import TrackerConfig
 from litetrack_ros.datasets.sequences import find_sequences
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import ConfigError
@@ -66,13 +67,15 @@ def run(request: Request) -> int:
     if request.fe is None or request.ai is None or request.out is None:
         raise ConfigError("give --fe, --ai and --out for a pruned model, or --report for a table")
     pruned = prune(loaded.model, request.fe, request.ai)
-    save_weights(request.out, pruned, loaded.tracker_config, {"pruned_from": loaded.sha256})
+    config = TrackerConfig(size_smoothing=loaded.tracker_config.size_smoothing)
+    save_weights(request.out, pruned, config, {"pruned_from": loaded.sha256})
     print(f"{request.out}: {pruned.config.name}")
+    print("the state machine is off, as its scores are others: see litetrack model tune, calibrate")
     return 0
 
 
 def _report(request: Request, loaded: "LoadedWeights") -> int:
-    """Overlap and speed of every form over the sequences."""
+    """Overlap and speed of every form over the sequences, each with thresholds of its own."""
     from litetrack_ros.training import derived
 
     if not request.data:
@@ -82,7 +85,8 @@ def _report(request: Request, loaded: "LoadedWeights") -> int:
     rows: list[dict[str, Any]] = []
     for model in forms(loaded.model):
         form, config = dataclasses.replace(loaded, model=model), model.config
-        with Progress(sum(len(s) for s in sequences), config.name) as progress:
+        with Progress(2 * sum(len(s) for s in sequences), config.name) as progress:
+            form = derived.with_own_thresholds(form, sequences, request.device, progress.step)
             found = derived.track_all(form, sequences, request.device, progress.step)
         ao, sr50 = found.scores[config.name].over_sequences.tolist()[:2]
         rows.append(
@@ -91,6 +95,7 @@ def _report(request: Request, loaded: "LoadedWeights") -> int:
                 "interaction": config.interaction,
                 "fe": config.fe_layers,
                 "ai": config.ai_layers,
+                "lost_threshold": form.tracker_config.lost_threshold,
                 "ao": ao,
                 "sr50": sr50,
                 "fps": found.fps[config.name],
@@ -99,13 +104,13 @@ def _report(request: Request, loaded: "LoadedWeights") -> int:
     shown = [
         [
             *(str(row[name]) for name in ("model", "fe", "ai")),
-            *(f"{row[name]:.3f}" for name in ("ao", "sr50")),
+            *(f"{row[name]:.3f}" for name in ("lost_threshold", "ao", "sr50")),
             f"{row['fps']:.1f}",
         ]
         for row in rows
     ]
     print(f"mean over sequences, convention {PLAIN}:")
-    print(format_table(("model", "FE", "AI", "AO", "SR50", "fps"), shown))
+    print(format_table(("model", "FE", "AI", "LOST below", "AO", "SR50", "fps"), shown))
     figures = {"model_sha256": loaded.sha256, "convention": PLAIN, "rows": rows}
     write_json(request.json, figures)
     return 0

@@ -6,7 +6,6 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-from litetrack_ros.config import TrackerConfig
 from litetrack_ros.datasets.sequences import find_sequences
 from litetrack_ros.dependencies import require
 from litetrack_ros.tools.arguments import Progress
@@ -58,7 +57,7 @@ def run(request: Request) -> int:
     trials = []
     with Progress(frames * (len(tried) + 1), "tune") as progress:
         settings = itertools.starmap(derived.Setting, tried)
-        for trial in derived.try_settings(weights, settings, sequences, progress.step):
+        for trial in derived.try_settings(weights, settings, sequences, on_frame=progress.step):
             trials.append(trial)
             setting, ao, report = trial
             print(
@@ -67,12 +66,8 @@ def run(request: Request) -> int:
                 f"({report.right} right, {report.wrong} wrong frames)",
                 flush=True,
             )
-        setting, _, report = max(trials, key=lambda trial: trial.ao)
-        config = TrackerConfig(
-            size_smoothing=setting.size_smoothing,
-            lost_threshold=round(report.lost_threshold, 3),
-            found_threshold=round(report.found_threshold, 3),
-        )
+        best = max(trials, key=lambda trial: trial.ao)
+        setting, config = best.setting, derived.thresholds_of(best)
         tuned = dataclasses.replace(derived.with_setting(weights, setting), tracker_config=config)
         check = derived.track_all(tuned, sequences, on_frame=progress.step)
     print(
