@@ -47,6 +47,8 @@ class ModelConfig:
         head_channels: channels of the centre head's first convolution, halved in each of the next.
         target_cue: how the template branch learns where in the template the target is: a token
             made of the box, an embedding added inside the box, or nothing.
+        templates: 1 (the paper), or 2: the first template of a target and a recent one, whose
+            place the first takes until there is one.
         template_size, search_size: side of the crops, px; multiples of the stride 16.
         template_factor, search_factor: side of the crop over the square root of the box's area.
         decode: ``official`` repeats the authors' coordinate conventions (half-pixel template
@@ -65,6 +67,7 @@ class ModelConfig:
     layer_scale_init: float = 0.1
     head_channels: int = 256
     target_cue: TargetCue = "token"
+    templates: int = 1
     template_size: int = 128
     search_size: int = 256
     template_factor: float = 2.0
@@ -87,8 +90,10 @@ class ModelConfig:
         for key in ("mlp_ratio", "template_factor", "search_factor"):
             _check(self, key, getattr(self, key) > 0, "positive")
         _check(self, "window_power", self.window_power >= 0, "at least 0")
+        _check(self, "templates", self.templates in (1, 2), "1 or 2")
         if self.interaction == "joint":
             _check(self, "fe_layers", self.fe_layers == 0, "0 where interaction is joint")
+            _check(self, "templates", self.templates == 1, "1 where interaction is joint")
 
     @property
     def depth(self) -> int:
@@ -104,6 +109,11 @@ class ModelConfig:
     def template_grid(self) -> int:
         """Tokens along a side of the template."""
         return self.template_size // self.stride
+
+    @property
+    def template_tokens(self) -> int:
+        """Tokens of all templates of a target together."""
+        return self.templates * self.template_grid**2
 
 
 @dataclass(frozen=True)
