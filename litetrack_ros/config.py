@@ -164,6 +164,11 @@ class TrackerConfig:
         max_search_scale: ... up to this multiple of the model's own.
         idle_after_frames: LOST frames until the target is given up (IDLE); 0 is never.
         size_smoothing: weight of the newly predicted width and height, (0, 1]; 1 is no smoothing.
+        recent_score: score from which a TRACKING frame is certain enough for a recent template, for
+            models that have a second one ...
+        recent_after_frames: ... certain frames in a row until it is taken; 0 keeps to the first
+            template ...
+        recent_every_frames: ... and frames of a target between two of its own, at least.
         clip_margin_px: the box stays this far inside the image and at least this large.
         calibration: makes probabilities of the network's answers; None where it was not fitted.
 
@@ -184,17 +189,21 @@ class TrackerConfig:
     max_search_scale: float = 2.0
     idle_after_frames: int = 0
     size_smoothing: float = 1.0
+    recent_score: float = 0.9
+    recent_after_frames: int = 5
+    recent_every_frames: int = 30
     clip_margin_px: int = 10
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
-        for key in ("lost_threshold", "found_threshold"):
+        for key in ("lost_threshold", "found_threshold", "recent_score"):
             _check(self, key, 0 <= getattr(self, key) <= 1, "from 0 to 1")
-        for key in ("lost_after_frames", "found_after_frames"):
+        for key in ("lost_after_frames", "found_after_frames", "recent_every_frames"):
             _check(self, key, getattr(self, key) >= 1, "at least 1")
         for key in ("search_growth", "max_search_scale"):
             _check(self, key, getattr(self, key) >= 1, "at least 1")
-        _check(self, "idle_after_frames", self.idle_after_frames >= 0, "at least 0")
+        for key in ("idle_after_frames", "recent_after_frames"):
+            _check(self, key, getattr(self, key) >= 0, "at least 0")
         _check(self, "size_smoothing", 0 < self.size_smoothing <= 1, "above 0 and at most 1")
         _check(self, "clip_margin_px", self.clip_margin_px >= 1, "at least 1")
 

@@ -27,7 +27,8 @@ class TargetState:
         self.box_xywh = box_xywh
         self.trusted_box_xywh = box_xywh
         self.untrusted_frames = 0
-        self.template = template
+        self.first_template = self.template = template
+        self.certain_frames = self.template_frames = 0
         self.machine = StateMachine(config)
 
     def follow(self, candidate_xywh: FloatArray, score: float) -> State:

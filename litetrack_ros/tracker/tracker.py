@@ -26,6 +26,7 @@ from litetrack_ros.tracker.decode import (
     template_box_xyxy_norm,
 )
 from litetrack_ros.tracker.point_boxes import propose_boxes
+from litetrack_ros.tracker.recent_template import RecentTemplates
 from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.target import TargetState
@@ -54,6 +55,7 @@ class MultiTracker:
         self.config = backend.tracker_config if config is None else config
         self._targets: dict[str, TargetState] = {}
         self._stacked: TemplateFeatures | None = None
+        self._recent = RecentTemplates(backend)
 
     @property
     def target_ids(self) -> tuple[str, ...]:
@@ -146,6 +148,7 @@ class MultiTracker:
             return []
         targets = list(self._targets.values())
         start = time.perf_counter()
+        self.refresh()
         regions = [self._search_region(target) for target in targets]
         crops = self._crops(image, regions, color_order)
         cropped = time.perf_counter()
@@ -184,10 +187,22 @@ class MultiTracker:
         for result in results:
             if result.state is State.IDLE:
                 self.remove(result.target_id)
+        scored = zip(targets, candidate_scores.tolist(), strict=True)
+        self._recent.watch(image, color_order, scored, self.config)
         return results
+
+    def refresh(self) -> None:
+        """Encode the recent template that the last update took, if it took one.
+
+        To be called when the results are out, such that no frame waits for it; else the next
+        update begins with it, and the results are the same.
+        """
+        if self._recent.encode() is not None:
+            self._stacked = None
 
     def adopt(self, other: MultiTracker) -> None:
         """Take over all targets of another tracker with the same backend, in place of their ids."""
+        other.refresh()
         self._targets.update(other._targets)
         self._stacked = None
         other.reset()
@@ -324,6 +339,10 @@ class Tracker:
         """As :meth:`MultiTracker.update`; None without a target to follow."""
         results = self._tracker.update(image, color_order)
         return results[0] if results else None
+
+    def refresh(self) -> None:
+        """As :meth:`MultiTracker.refresh`."""
+        self._tracker.refresh()
 
 
 def _smooth_size(box_xywh: FloatArray, previous_xywh: FloatArray, weight: float) -> FloatArray:
