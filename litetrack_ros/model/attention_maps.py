@@ -66,7 +66,7 @@ def target_attention(
     """
     config = model.config
     box = torch.from_numpy(np.asarray(template_box_xyxy_norm, dtype=np.float32))[None]
-    weights = cell_coverage(box, config.template_grid).flatten()  # (M,)
+    weights = cell_coverage(box, config.template_grid).flatten().repeat(config.templates)
     template = model.encode_template(_normalised(model, template_crop), box)
     maps: dict[int, npt.NDArray[np.float32]] = {}
     handles = []

@@ -18,7 +18,7 @@ from litetrack_ros.crop import CropRegion, extract_crop
 from litetrack_ros.errors import BoxError
 from litetrack_ros.geometry import BoxLike, FloatArray, check_init_box, clip_box_xywh, overlap
 from litetrack_ros.images import ColorOrder, Image, Uint8Image, check_image, to_rgb8
-from litetrack_ros.tracker.camera_motion import camera_shift, reduce_picture
+from litetrack_ros.tracker.camera_motion import reduce_picture
 from litetrack_ros.tracker.confidence import candidate_features, held_features, probability
 from litetrack_ros.tracker.decode import (
     is_finite_template,
@@ -27,9 +27,10 @@ from litetrack_ros.tracker.decode import (
     template_box_xyxy_norm,
 )
 from litetrack_ros.tracker.point_boxes import propose_boxes
+from litetrack_ros.tracker.recent_template import RecentTemplates
 from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.target import TargetState
+from litetrack_ros.tracker.target import TargetState, follow_camera
 
 
 class MultiTracker:
@@ -55,6 +56,7 @@ class MultiTracker:
         self.config = backend.tracker_config if config is None else config
         self._targets: dict[str, TargetState] = {}
         self._stacked: TemplateFeatures | None = None
+        self._recent = RecentTemplates(backend)
 
     @property
     def target_ids(self) -> tuple[str, ...]:
@@ -149,8 +151,9 @@ class MultiTracker:
             return []
         targets = list(self._targets.values())
         start = time.perf_counter()
+        self.refresh()
         if self.config.follows_camera:
-            _follow_camera(targets, image)
+            follow_camera(targets, image)
         regions = [self._search_region(target) for target in targets]
         crops = self._crops(image, regions, color_order)
         cropped = time.perf_counter()
@@ -190,10 +193,22 @@ class MultiTracker:
         for result in results:
             if result.state is State.IDLE:
                 self.remove(result.target_id)
+        scored = zip(targets, candidate_scores.tolist(), strict=True)
+        self._recent.watch(image, color_order, scored, self.config)
         return results
+
+    def refresh(self) -> None:
+        """Encode the recent template that the last update took, if it took one.
+
+        To be called when the results are out, such that no frame waits for it; else the next
+        update begins with it, and the results are the same.
+        """
+        if self._recent.encode() is not None:
+            self._stacked = None
 
     def adopt(self, other: MultiTracker) -> None:
         """Take over all targets of another tracker with the same backend, in place of their ids."""
+        other.refresh()
         self._targets.update(other._targets)
         self._stacked = None
         other.reset()
@@ -338,19 +353,9 @@ class Tracker:
         results = self._tracker.update(image, color_order)
         return results[0] if results else None
 
-
-def _follow_camera(targets: Sequence[TargetState], image: Image) -> None:
-    """Move the targets' boxes with the picture; those last seen in one picture move alike."""
-    picture = reduce_picture(image)
-    shifts: dict[int, FloatArray] = {}
-    for target in targets:
-        before = target.picture
-        if before is None:
-            target.picture = picture
-            continue
-        if id(before) not in shifts:
-            shifts[id(before)] = camera_shift(before, picture)
-        target.move_with(picture, shifts[id(before)])
+    def refresh(self) -> None:
+        """As :meth:`MultiTracker.refresh`."""
+        self._tracker.refresh()
 
 
 def _smooth_size(box_xywh: FloatArray, previous_xywh: FloatArray, weight: float) -> FloatArray:

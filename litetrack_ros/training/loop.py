@@ -104,7 +104,8 @@ class Trainer:
         recipe = self.recipe
         seed = recipe.seed * 1_000_003 + step * self.group.world_size + self.group.rank
         torch.manual_seed(seed)
-        batch = roll_templates(batch, recipe.rolled_share, torch.Generator().manual_seed(seed))
+        generator, apart = torch.Generator().manual_seed(seed), recipe.pairs.recent.rolled_apart
+        batch = roll_templates(batch, recipe.rolled_share, generator, apart)
         factor = rate_factor(recipe, step)
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = recipe.learning_rate * factor * parameters["rate"]
@@ -153,7 +154,7 @@ class Trainer:
             report = self._losses(step, maps, batch, taught)
             self.scaler.scale(report.total).backward()
             return report
-        parts = [PairBatch(*each) for each in zip(*map(self._chunks, batch), strict=True)]
+        parts = [self._part(batch, k) for k in range(self.recipe.parts)]
         with torch.no_grad():
             found = [self._encoded(part, seed + k) for k, part in enumerate(parts)]
         features = torch.cat(found).requires_grad_()
@@ -166,6 +167,9 @@ class Trainer:
             self._encoded(part, seed + k).backward(gradient)
         self.group.average_gradients(self.network)
         return report
+
+    def _part(self, batch: PairBatch, number: int) -> PairBatch:
+        return batch.each(lambda tensor: self._chunks(tensor)[number])
 
     def _chunks(self, whole: Tensor) -> tuple[Tensor, ...]:
         return whole.tensor_split(self.recipe.parts)
@@ -345,6 +349,9 @@ class _Run:
         checks.add(self.done, report._asdict())
         checks.flush()
         _LOG.info("step %d: %s", self.done, report)
+        if any(batch.recents is not None for batch in held_out):
+            alone = validate(self.trainer.ema.average, [batch.first_alone() for batch in held_out])
+            _LOG.info("step %d, first template alone: %s", self.done, alone)
         if report.selection > self.best:
             self.best = report.selection
             path, ema = self.folder / run_folder.BEST_FILE, self.trainer.ema
