@@ -52,6 +52,7 @@ VERBS: dict[str, dict[str, str]] = {
         "speed": "measure models on this machine: template, search and whole step",
         "tune": "choose a model's window, size smoothing and LOST thresholds",
         "calibrate": "fit a model's probabilities, and choose its thresholds on them",
+        "light": "track targets whose template is dark, with one template, two and a wrong one",
         "prune": "keep a trained model's first layers, or report all ways to do so",
         "points": "click on annotated objects, and say how often the right box came of it",
         "attention": "draw the attention to the target in a frame's search region",
