@@ -53,6 +53,7 @@ VERBS: dict[str, dict[str, str]] = {
         "tune": "choose a model's window, size smoothing and LOST thresholds",
         "calibrate": "fit a model's probabilities, and choose its thresholds on them",
         "still": "show a model a still target, and none: is it kept, and let go of",
+        "light": "track targets whose template is dark, with one template, two and a wrong one",
         "prune": "keep a trained model's first layers, or report all ways to do so",
         "points": "click on annotated objects, and say how often the right box came of it",
         "attention": "draw the attention to the target in a frame's search region",

@@ -77,7 +77,8 @@ def test_a_stopped_run_goes_on(
 def test_graphs_say_the_same() -> None:
     recorded, found = runs.read_recorded("graph_metadata"), runs.graph_metadata()
     for role, metadata in recorded.items():
-        settings = found[role]["tracker_config"]
-        for name in settings.keys() - metadata["tracker_config"].keys():
-            assert settings.pop(name) == doors.default_setting(name)  # it came later
+        for config in ("tracker_config", "model_config"):
+            settings = found[role][config]
+            for name in settings.keys() - metadata[config].keys():
+                assert settings.pop(name) == doors.default_setting(name)  # it came later
     assert differences(found, recorded, exact=True) == []

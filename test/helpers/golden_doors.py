@@ -85,5 +85,5 @@ def official_shapes(variant: str) -> dict[str, tuple[int, ...]]:
 
 
 def default_setting(name: str) -> Any:
-    """The default of a tracker's setting."""
-    return getattr(TrackerConfig(), name)
+    """The default of a tracker's or a model's setting; they have no name in common."""
+    return getattr(TrackerConfig() if hasattr(TrackerConfig(), name) else ModelConfig(), name)

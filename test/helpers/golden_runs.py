@@ -98,7 +98,8 @@ def pair_digests(places: Places) -> dict[str, Any]:
 def _pair_digest(pair: Any) -> dict[str, Any]:
     fields = pair._asdict()
     present = fields.pop("present")
-    return {"present": bool(present), **{k: digest(v) for k, v in fields.items()}}
+    arrays = {k: digest(v) for k, v in fields.items() if v is not None}
+    return {"present": bool(present), **arrays}
 
 
 def library_tracks(places: Places) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from recipe_page import PAGE, recipe_page
 from training_pictures import write_pictures
 
 from litetrack_ros import resources
-from litetrack_ros.config import from_json, to_json
+from litetrack_ros.config import from_json, to_json, variant
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.pairs.pair_recipe import PairRecipe
 from litetrack_ros.training.batches import pair_sources
@@ -66,6 +67,13 @@ def test_the_recipe_with_real_video_is_half_synthetic() -> None:
     recipe = read_recipe(resources.config_path("train_nano_real"))
     assert recipe.sources is not None and recipe.sources.synthetic >= 0.5
     assert recipe.learning_rate < read_recipe(resources.config_path("train_nano")).learning_rate
+
+
+def test_the_recipe_with_two_templates_differs_from_the_model_in_that_alone() -> None:
+    recipe = read_recipe(resources.config_path("train_nano_two"))
+    assert recipe.model_config() == dataclasses.replace(variant("nano"), templates=2)
+    assert dataclasses.replace(recipe, templates=0).model_config() == variant("nano")
+    assert 0 < recipe.pairs.recent.wrong < recipe.pairs.recent.missing < 1
 
 
 def test_unknown_model_is_named() -> None:
