@@ -47,6 +47,8 @@ class ModelConfig:
         head_channels: channels of the centre head's first convolution, halved in each of the next.
         target_cue: how the template branch learns where in the template the target is: a token
             made of the box, an embedding added inside the box, or nothing.
+        templates: 1 (the paper), or 2: the first template of a target and a recent one, whose
+            place the first takes until there is one.
         template_size, search_size: side of the crops, px; multiples of the stride 16.
         template_factor, search_factor: side of the crop over the square root of the box's area.
         decode: ``official`` repeats the authors' coordinate conventions (half-pixel template
@@ -68,6 +70,7 @@ class ModelConfig:
     layer_scale_init: float = 0.1
     head_channels: int = 256
     target_cue: TargetCue = "token"
+    templates: int = 1
     template_size: int = 128
     search_size: int = 256
     template_factor: float = 2.0
@@ -91,8 +94,10 @@ class ModelConfig:
         for key in ("mlp_ratio", "template_factor", "search_factor"):
             _check(self, key, getattr(self, key) > 0, "positive")
         _check(self, "window_power", self.window_power >= 0, "at least 0")
+        _check(self, "templates", self.templates in (1, 2), "1 or 2")
         if self.interaction == "joint":
             _check(self, "fe_layers", self.fe_layers == 0, "0 where interaction is joint")
+            _check(self, "templates", self.templates == 1, "1 where interaction is joint")
 
     @property
     def depth(self) -> int:
@@ -108,6 +113,11 @@ class ModelConfig:
     def template_grid(self) -> int:
         """Tokens along a side of the template."""
         return self.template_size // self.stride
+
+    @property
+    def template_tokens(self) -> int:
+        """Tokens of all templates of a target together."""
+        return self.templates * self.template_grid**2
 
 
 @dataclass(frozen=True)
@@ -158,7 +168,14 @@ class TrackerConfig:
         max_search_scale: ... up to this multiple of the model's own.
         idle_after_frames: LOST frames until the target is given up (IDLE); 0 is never.
         size_smoothing: weight of the newly predicted width and height, (0, 1]; 1 is no smoothing.
+        recent_score: score from which a TRACKING frame is certain enough for a recent template, for
+            models that have a second one ...
+        recent_after_frames: ... certain frames in a row until it is taken; 0 keeps to the first
+            template ...
+        recent_every_frames: ... and frames of a target between two of its own, at least.
         clip_margin_px: the box stays this far inside the image and at least this large.
+        follows_camera: whether a box moves with the picture as a whole before its surroundings are
+            searched, for cameras that move; the authors' tracker does without.
         calibration: makes probabilities of the network's answers; None where it was not fitted.
 
     Example:
@@ -178,17 +195,22 @@ class TrackerConfig:
     max_search_scale: float = 2.0
     idle_after_frames: int = 0
     size_smoothing: float = 1.0
+    recent_score: float = 0.9
+    recent_after_frames: int = 5
+    recent_every_frames: int = 30
     clip_margin_px: int = 10
+    follows_camera: bool = False
     calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
-        for key in ("lost_threshold", "found_threshold"):
+        for key in ("lost_threshold", "found_threshold", "recent_score"):
             _check(self, key, 0 <= getattr(self, key) <= 1, "from 0 to 1")
-        for key in ("lost_after_frames", "found_after_frames"):
+        for key in ("lost_after_frames", "found_after_frames", "recent_every_frames"):
             _check(self, key, getattr(self, key) >= 1, "at least 1")
         for key in ("search_growth", "max_search_scale"):
             _check(self, key, getattr(self, key) >= 1, "at least 1")
-        _check(self, "idle_after_frames", self.idle_after_frames >= 0, "at least 0")
+        for key in ("idle_after_frames", "recent_after_frames"):
+            _check(self, key, getattr(self, key) >= 0, "at least 0")
         _check(self, "size_smoothing", 0 < self.size_smoothing <= 1, "above 0 and at most 1")
         _check(self, "clip_margin_px", self.clip_margin_px >= 1, "at least 1")
 

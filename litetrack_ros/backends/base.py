@@ -90,6 +90,14 @@ class Backend(Protocol):
             boxes_xyxy_norm: the target in units of the crop's side, ``(N, 4)``.
         """
 
+    def with_recent(self, first: TemplateFeatures, recent: TemplateFeatures) -> TemplateFeatures:
+        """Put a recent template beside a target's first one, for models with two.
+
+        Args:
+            first: of the target, with or without a recent one, which is replaced.
+            recent: what :meth:`encode_template` made of the recent template.
+        """
+
     def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
         """Join the features of several targets along the first axis, for one search call."""
 

@@ -126,6 +126,15 @@ class OnnxBackend:
             chunks.append(TemplateFeatures(keys, values[0] if values else None))
         return self.stack(chunks)
 
+    def with_recent(self, first: TemplateFeatures, recent: TemplateFeatures) -> TemplateFeatures:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        tokens = self.model_config.template_grid**2
+        halves = [
+            (ours[..., :tokens, :], theirs[..., tokens:, :])
+            for ours, theirs in zip(first, recent, strict=True)
+        ]
+        return TemplateFeatures(*(np.concatenate(both, axis=-2) for both in halves))
+
     def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         if len(templates) == 1:

@@ -108,7 +108,7 @@ def takes_boxes(config: ModelConfig) -> bool:
 
 def cache_dims(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """What the template graph returns and the search graph takes: shapes of one target's."""
-    tokens = config.template_grid**2
+    tokens = config.template_tokens
     if config.interaction == "joint":
         return {KEYS: (1, 1, tokens, config.embed_dim)}
     dims = (config.ai_layers, config.num_heads, tokens, config.embed_dim // config.num_heads)

@@ -64,6 +64,11 @@ class TorchBackend:
         return TemplateFeatures(cache.keys, cache.values)
 
     @torch.inference_mode()
+    def with_recent(self, first: TemplateFeatures, recent: TemplateFeatures) -> TemplateFeatures:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        return TemplateFeatures(*TemplateCache(*first).with_recent(TemplateCache(*recent)))
+
+    @torch.inference_mode()
     def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         return TemplateFeatures(

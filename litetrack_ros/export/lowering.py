@@ -65,7 +65,7 @@ class Lowering:
 
     @property
     def template_tokens(self) -> int:
-        """Tokens of a template, without the cue's."""
+        """Tokens of one template, without the cue's."""
         return self.config.template_grid**2
 
     @property
@@ -83,6 +83,16 @@ class Lowering:
         tokens = g.reshape(z, -1, count, self.config.embed_dim)
         return self._flat(g.node("Slice", tokens, first, last, axis))
 
+    def in_both_places(self, z: str) -> str:
+        """For two templates, one's features in the first place and the recent one's; else as is."""
+        embedding = self.model.recent_embed
+        if embedding is None:
+            return z
+        g, count, dim = self.graph, self.template_tokens, self.config.embed_dim
+        recent = g.node("Add", z, self.weight(embedding, "recent"))
+        rows = [g.reshape(tokens, -1, count, dim) for tokens in (z, recent)]
+        return self._flat(g.concat(rows, axis=1))
+
     def per_layer(self, cached: str) -> list[str]:
         """Cached keys or values ``(B, layers, heads, M, D)`` as one ``(B, heads, M, D)`` each."""
         g, config = self.graph, self.config
@@ -92,7 +102,7 @@ class Lowering:
             sizes = g.constant(np.ones(config.ai_layers, dtype=np.int64))
             parts = g.split_node("Split", config.ai_layers, cached, sizes, axis=1)
         dim = config.embed_dim // config.num_heads
-        return [g.reshape(p, -1, config.num_heads, self.template_tokens, dim) for p in parts]
+        return [g.reshape(p, -1, config.num_heads, config.template_tokens, dim) for p in parts]
 
     def joint(self, x: str, z: str) -> str:
         """All layers over template and search tokens together; the search tokens after it."""

@@ -114,7 +114,7 @@ def template_graph(
         targets: how many at once; a name is any number.
     """
     config = model.config
-    size, count = config.template_size, config.template_grid**2
+    size, count = config.template_size, config.template_tokens
     graph = GraphBuilder("litetrack_template", opset)
     for name, shape in onnx_files.input_shapes("template", config, targets).items():
         graph.input(name, np.uint8 if name == CROPS else np.float32, shape)
@@ -127,7 +127,7 @@ def template_graph(
     else:
         for layer in model.layers:
             z = lower.layer(cast(FusedLayer, layer), z, lower.template_tokens_with_cue)
-        z = lower.without_token(z)
+        z = lower.in_both_places(lower.without_token(z))
         pairs = [lower.keys_values(layer, z, count) for layer in model.interaction_layers]
         parts = {KEYS: [pair[0] for pair in pairs], VALUES: [pair[1] for pair in pairs]}
     for name, dims in onnx_files.cache_dims(config).items():

@@ -59,7 +59,7 @@ def target_attention(
     """
     config = model.config
     box = torch.from_numpy(np.asarray(template_box_xyxy_norm, dtype=np.float32))[None]
-    weights = cell_coverage(box, config.template_grid).flatten()  # (M,)
+    weights = cell_coverage(box, config.template_grid).flatten().repeat(config.templates)
     found = torch.from_numpy(np.asarray(search_box_xyxy_norm, dtype=np.float32))[None]
     own = cell_coverage(found, config.search_grid).flatten()  # (N,)
     template = model.encode_template(_normalised(model, template_crop), box)

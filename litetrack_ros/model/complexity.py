@@ -64,10 +64,10 @@ def count(config: ModelConfig) -> Complexity:
         z = torch.empty(1, 3, config.template_size, config.template_size)
         x = torch.empty(1, 3, config.search_size, config.search_size)
         box = torch.empty(1, 4)
-        features = torch.empty(1, config.template_grid**2, config.embed_dim)
+        features = torch.empty(1, config.template_tokens, config.embed_dim)
     template_macs = _macs(lambda: model.encode_template(z, box))
     with_template = _macs(lambda: model.predict(model.encode_search(x, features)))
-    tokens, dim = config.template_grid**2, config.embed_dim
+    tokens, dim = config.template_tokens, config.embed_dim
     layers = config.ai_layers if config.interaction == "asynchronous" else 0
     cache_macs = layers * tokens * dim * 2 * dim
     # Our trained form computes keys and values alone; the authors' also a query and a projection.
@@ -90,7 +90,7 @@ def count_as_table_one(config: ModelConfig) -> tuple[int, int]:
         model = LiteTrack(config).eval()
         images = torch.empty(1, 3, config.search_size, config.search_size)
         search = torch.empty(1, config.search_grid**2, config.embed_dim)
-        template = torch.empty(1, config.template_grid**2, config.embed_dim)
+        template = torch.empty(1, config.template_tokens, config.embed_dim)
     both = torch.cat([template, search], dim=1)
     macs = 0
 

@@ -37,13 +37,22 @@ class TemplateCache(NamedTuple):
     """What a frame needs of its templates; the leading axis is the target.
 
     Attributes:
-        keys: ``(B, ai_layers, heads, M, C / heads)``; for the joint interaction, where nothing can
+        keys: ``(B, ai_layers, heads, M, C / heads)``; of two templates M tokens of the first, then
+            M of the recent one; for the joint interaction, where nothing can
             be precomputed, the embedded template tokens as ``(B, 1, 1, M, C)``.
         values: as ``keys``; for the joint interaction ``(B, 0, 1, M, C)``.
     """
 
     keys: Tensor
     values: Tensor
+
+    def with_recent(self, recent: "TemplateCache") -> "TemplateCache":
+        """The same first templates beside those of another cache as the recent ones."""
+        tokens = self.keys.shape[3] // 2
+        return TemplateCache(
+            torch.cat([self.keys[..., :tokens, :], recent.keys[..., tokens:, :]], dim=3),
+            torch.cat([self.values[..., :tokens, :], recent.values[..., tokens:, :]], dim=3),
+        )
 
 
 class FusedLayer(nn.Module):
@@ -183,6 +192,7 @@ class FusedLiteTrack(nn.Module):
             FusedPatchStem(stem) if isinstance(stem, PatchEmbed) else FusedEfficientNetStem(stem)
         )
         self.target_cue = model.target_cue
+        self.recent_embed = model.recent_embed if model.config.templates == 2 else None
         self.layers = nn.ModuleList(FusedLayer(cast(Block, block)) for block in backbone.blocks)
         self.head = FusedHead(model.box_head)
         self.pos_embed_z = nn.Parameter(backbone.pos_embed_z)
@@ -199,8 +209,14 @@ class FusedLiteTrack(nn.Module):
         Args:
             crops: uint8 RGB, ``(B, template_size, template_size, 3)``.
             boxes_xyxy_norm: float32, the target in units of the crop's side, ``(B, 4)``.
+
+        Returns:
+            The cache of targets that have no other template; of two templates this one stands in
+            both places, and :meth:`TemplateCache.with_recent` puts a recent one into the second.
         """
         z = self.template_features(crops, boxes_xyxy_norm)
+        if self.recent_embed is not None:
+            z = torch.cat([z, z + self.recent_embed], dim=1)
         if self.config.interaction == "joint":
             keys = z[:, None, None]
             return TemplateCache(keys, keys[:, :0])

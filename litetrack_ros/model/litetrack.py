@@ -14,6 +14,8 @@ from litetrack_ros.model.head import CenterHead, HeadMaps
 from litetrack_ros.model.layers import Block, Mlp
 from litetrack_ros.model.stem import build_stem
 
+_RECENT_SPREAD = 0.02  # of the embedding that tells the recent template from the first, at first
+
 
 class TokenCue(Mlp):
     """The authors' target token: an MLP 4-4-C of the box.
@@ -95,7 +97,7 @@ class Encoder(nn.Module):
 
         Args:
             tokens: stem tokens, ``(B, N, C)``.
-            template: what :meth:`template` returned, ``(B, M, C)``.
+            template: what :meth:`template` returned, ``(B, M, C)``; of two templates, both.
 
         Returns:
             Search features ``(B, N, C)``.
@@ -131,6 +133,8 @@ class LiteTrack(nn.Module):
             self.target_token_embed = TokenCue(config.embed_dim)
         elif config.target_cue == "inside":
             self.target_inside_embed = InsideCue(config.embed_dim)
+        if config.templates == 2:
+            self.recent_embed = nn.Parameter(_RECENT_SPREAD * torch.randn(config.embed_dim))
 
     @property
     def target_cue(self) -> TokenCue | InsideCue | None:
@@ -147,12 +151,31 @@ class LiteTrack(nn.Module):
             boxes_xyxy_norm: the target's box in each, in units of the crop's side, ``(B, 4)``.
 
         Returns:
-            ``(B, M, C)`` with M = (template_size / 16)**2.
+            ``(B, templates * M, C)`` with M = (template_size / 16)**2.
         """
-        return self.encode_template_tokens(self.backbone.patch_embed(templates), boxes_xyxy_norm)
+        tokens = self.backbone.patch_embed(templates)
+        return self.side_by_side(self.encode_template_tokens(tokens, boxes_xyxy_norm))
+
+    def side_by_side(self, first: Tensor, recent: Tensor | None = None) -> Tensor:
+        """What the search tokens see: the first template and, for two templates, a recent one.
+
+        A learned embedding tells the recent one apart. Without one the first stands in its place
+        too, so that targets with and without one have the same shapes.
+
+        Args:
+            first: features of :meth:`encode_template_tokens`, ``(B, M, C)``.
+            recent: the same of the recent template, or None.
+
+        Returns:
+            ``(B, templates * M, C)``.
+        """
+        if self.config.templates == 1:
+            return first
+        recent = first if recent is None else recent
+        return torch.cat([first, recent + self.recent_embed], dim=1)
 
     def encode_template_tokens(self, tokens: Tensor, boxes_xyxy_norm: Tensor) -> Tensor:
-        """As :meth:`encode_template`, from stem tokens ``(B, M, C)``."""
+        """Features ``(B, M, C)`` of one template each, from stem tokens ``(B, M, C)``."""
         token, added = None, None
         if self.target_cue is not None:
             token, added = self.target_cue.cue(boxes_xyxy_norm, self.config.template_grid)

@@ -19,8 +19,8 @@ from litetrack_ros.geometry import FloatArray, xywh_to_xyxy
 from litetrack_ros.images import Uint8Image, decode_bgr, to_rgb8
 from litetrack_ros.pairs.degradation import Look, darken, draw_later_look, draw_look
 from litetrack_ros.pairs.materials import Split
-from litetrack_ros.pairs.natural import draw_filmed, shown_box
-from litetrack_ros.pairs.pair import Pair, make_pair, pair_generator
+from litetrack_ros.pairs.natural import draw_filmed, recent_filmed, shown_box
+from litetrack_ros.pairs.pair import Pair, aside, make_pair, pair_generator
 from litetrack_ros.pairs.pair_recipe import PairRecipe, RealRecipe
 from litetrack_ros.pairs.poses import (
     covered_part,
@@ -30,19 +30,27 @@ from litetrack_ros.pairs.poses import (
     loosen,
     region_xyxy,
 )
+from litetrack_ros.pairs.recent import recent_numbers
 
 Rng = np.random.Generator
 
 _BESIDE_TRIES = 8
-_GROUP_OF_NAME = re.compile(r"[^_]+")  # stretches of one video are called NAME_01, NAME_02 ...
+# Stretches of one video are called NAME_01, NAME_02 ...; those from one place begin alike.
+_STRETCH = re.compile(r"_\d\d$")
+_GROUP_OF_NAME = re.compile(r"[^_]+")
 
 
 class _Clip(NamedTuple):
-    """A video of a set; its group is that of the clips from the same place."""
+    """A stretch of a video of a set; its group is that of the videos from the same place."""
 
     training_set: TrainingSet
     number: int
     group: str
+
+    @property
+    def video(self) -> str:
+        """Stretches of one video, which follow the same target, have the same."""
+        return _STRETCH.sub("", self.training_set.entries[self.number].name)
 
     @property
     def shown(self) -> np.ndarray:
@@ -113,13 +121,15 @@ class ClipPairs:
         clip = self.clips[int(rng.integers(len(self.clips)))]
         first = int(rng.choice(clip.shown))
         mirrored = bool(rng.random() < how.mirrored)
-        view = _show(rng, how, clip, first, mirrored)
+        scale = _scale(rng, how, clip, first)
+        view = self._elsewhere(rng, clip, mirrored) or _frame(clip, first, scale, mirrored)
         init_box = loosen(rng, recipe.boxes, view.box_xywh)
         template_region = CropRegion.around(init_box, config.template_factor, config.template_size)
 
         near = clip.shown[np.abs(clip.shown - first) <= how.max_gap]
         near = near[near != first] if len(near) > 1 else near
-        later = _frame(clip, int(rng.choice(near)), view.scale, mirrored)
+        later_index = int(rng.choice(near))
+        later = _frame(clip, later_index, scale, mirrored)
         region, target = None, None
         if rng.random() < how.absent:
             later, region = self._without(rng, clip, later)
@@ -129,14 +139,46 @@ class ClipPairs:
         # The video has its own blur and compression already.
         look = draw_look(rng, how.look)._replace(low_res=1.0, blur_sigma_px=0.0)
         looks = darken(rng, how.dark, look, draw_later_look(rng, look, how.look))
-        return make_pair(
-            view.crop(rng, template_region, looks[0]),
-            template_region,
-            init_box,
-            later.crop(rng, region, looks[1]),
-            region,
-            target,
-        )
+        template = view.crop(rng, template_region, looks[0])
+        search = later.crop(rng, region, looks[1])
+        recent = None
+        own = recent_numbers(rng, recipe.recent, config)
+        if own is not None:
+            between = self._recent_frame(own, clip, first, later_index, scale, mirrored)
+            recent = recent_filmed(
+                own,
+                recipe.recent,
+                config,
+                between.rgb,
+                between.scale,
+                mirrored,
+                between.box_xywh,
+                looks,
+            )
+        return make_pair(template, template_region, init_box, search, region, target, recent)
+
+    def _elsewhere(self, rng: Rng, clip: _Clip, mirrored: bool) -> _View | None:
+        """For two templates now and then a first frame in another stretch of the clip's video."""
+        if self.model_config.templates == 1:
+            return None
+        own = aside(aside(rng))  # not those of the second template
+        others = [each for each in self.clips if each.video == clip.video and each is not clip]
+        if own.random() >= self.recipe.recent.distant or not others:
+            return None
+        return _show(own, self.recipe.real_pair, others[int(own.integers(len(others)))], mirrored)
+
+    def _recent_frame(
+        self, own: Rng, clip: _Clip, first: int, later: int, scale: float, mirrored: bool
+    ) -> _View:
+        """A frame between the two of a pair, the first one's included."""
+        how, shown = self.recipe.recent, clip.shown
+        low, high = min(first, later), max(first, later)
+        between = shown[(shown >= low) & (shown <= high) & (shown != later)]
+        if own.random() >= how.stale:
+            near = between[np.abs(between - later) <= how.gap]
+            between = near if len(near) else between
+        index = int(own.choice(between)) if len(between) else later
+        return _frame(clip, index, scale, mirrored)
 
     def _without(self, rng: Rng, clip: _Clip, later: _View) -> tuple[_View, CropRegion | None]:
         """A frame and a region without the clip's target; no region where there is none."""
@@ -156,16 +198,21 @@ class ClipPairs:
         if not others:
             return later, None
         other = others[int(rng.integers(len(others)))]
-        later = _show(rng, how, other, int(rng.choice(other.shown)), later.mirrored)
+        later = _show(rng, how, other, later.mirrored)
         return later, draw_search_region(rng, boxes, later.box_xywh, config)
 
 
-def _show(rng: Rng, recipe: RealRecipe, clip: _Clip, index: int, mirrored: bool) -> _View:
-    """A frame with the target at a random scale, at which it is not smaller than it may be."""
+def _show(rng: Rng, recipe: RealRecipe, clip: _Clip, mirrored: bool) -> _View:
+    """Any frame with the target, at a random scale."""
+    index = int(rng.choice(clip.shown))
+    return _frame(clip, index, _scale(rng, recipe, clip, index), mirrored)
+
+
+def _scale(rng: Rng, recipe: RealRecipe, clip: _Clip, index: int) -> float:
+    """A random scale at which a frame's target is not smaller than it may be."""
     box = clip.training_set.boxes(clip.number)[index]
     least = recipe.least_side_px / math.sqrt(float(box[2]) * float(box[3]))
-    scale = min(1.0, max(least, draw_log(rng, recipe.scale)))
-    return _frame(clip, index, scale, mirrored)
+    return min(1.0, max(least, draw_log(rng, recipe.scale)))
 
 
 def _frame(

@@ -104,11 +104,13 @@ class DarkRecipe(LimitedNumbers):
 
     Attributes:
         share: of pairs.
+        first: share of those whose template it is.
         gain: of the light, evenly spread over the logarithm.
         noise: the least that it brings, grey levels.
     """
 
     share: Share = 0.08
+    first: Share = 0.5
     gain: PositiveSpan = (0.2, 0.6)
     noise: Span = (2.0, 6.0)
 
@@ -198,7 +200,7 @@ def darken(rng: Rng, recipe: DarkRecipe, first: Look, later: Look) -> tuple[Look
         return first, later
     gain = math.exp(rng.uniform(*np.log(recipe.gain)))
     noise = float(rng.uniform(*recipe.noise))
-    dark_first = bool(rng.random() < 0.5)
+    dark_first = bool(rng.random() < recipe.first)
     look = first if dark_first else later
     red, green, blue = (gain * part for part in look.gain)
     dark = look._replace(gain=(red, green, blue), noise=max(noise, look.noise))

@@ -5,13 +5,14 @@ a network cannot do without it.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.crop import CropRegion
-from litetrack_ros.geometry import FloatArray, xywh_to_xyxy
+from litetrack_ros.geometry import FloatArray, xywh_to_xyxy, xyxy_to_xywh
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.pairs.compose import (
     Composition,
@@ -23,7 +24,7 @@ from litetrack_ros.pairs.compose import (
 )
 from litetrack_ros.pairs.degradation import Look, draw_later_look, draw_look
 from litetrack_ros.pairs.materials import Clip, Materials, Points
-from litetrack_ros.pairs.pair import Pair, make_pair
+from litetrack_ros.pairs.pair import Pair, RecentTemplate, make_pair
 from litetrack_ros.pairs.pair_recipe import NaturalRecipe, PairRecipe
 from litetrack_ros.pairs.poses import (
     Placement,
@@ -39,6 +40,14 @@ from litetrack_ros.pairs.poses import (
     tilt,
     visible_box,
     zoom,
+)
+from litetrack_ros.pairs.recent import (
+    RecentRecipe,
+    look_between,
+    placement_between,
+    recent_numbers,
+    take_template,
+    taken_box,
 )
 
 Rng = np.random.Generator
@@ -100,20 +109,18 @@ def natural_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pa
         occluder = draw_occluder(rng, recipe, materials, target, size, layers)
         layers += [] if occluder is None else [occluder]
     look = draw_look(rng, recipe.look)
+    template = crop_shot(rng, photo, first, [], template_region, look)
+    later_look = draw_later_look(rng, look, recipe.look)
+    shown = later._replace(placement=placement)
+    search = crop_shot(rng, later_photo, shown, layers, search_region, later_look)
     return make_pair(
-        crop_shot(rng, photo, first, [], template_region, look),
+        template,
         template_region,
         init_box,
-        crop_shot(
-            rng,
-            later_photo,
-            later._replace(placement=placement),
-            layers,
-            search_region,
-            draw_later_look(rng, look, recipe.look),
-        ),
+        search,
         search_region,
         later.box_xywh if present else None,
+        recent_shot(rng, recipe, config, photo, outline, (first, later), (look, later_look)),
     )
 
 
@@ -210,6 +217,45 @@ def crop_shot(
     return draw_crop(frame, region, rng)
 
 
+def recent_shot(
+    rng: Rng,
+    recipe: PairRecipe,
+    config: ModelConfig,
+    photo: Uint8Image,
+    outline: Points,
+    shots: tuple[Shot, Shot],
+    looks: tuple[Look, Look],
+    others: Sequence[Points] = (),
+) -> RecentTemplate | None:
+    """A second template from between two shots of a photo; None where the pair has none.
+
+    Args:
+        rng: the pair's generator.
+        recipe: its ``recent`` counts.
+        config: the model's.
+        photo: the scene.
+        outline: the target in it.
+        shots, looks: of the first template and of the search region.
+        others: outlines of other objects of the photo.
+    """
+    how = recipe.recent
+    own = recent_numbers(rng, how, config)
+    if own is None:
+        return None
+    part = float(own.uniform(*how.nearness))
+    first, later = shots
+    placement = placement_between(first.placement, later.placement, part)
+    width = round(first.width + part * (later.width - first.width))
+    height = round(first.height + part * (later.height - first.height))
+    boxes = [xyxy_to_xywh(bounds_xyxy(placement.points(each))) for each in (outline, *others)]
+    shot = Shot(placement, width, height, boxes[0])
+    look = look_between(*looks, part)
+    box = taken_box(own, how, shot.box_xywh, (width, height), boxes[1:])
+    return take_template(
+        own, how, config, box, lambda region: crop_shot(own, photo, shot, [], region, look)
+    )
+
+
 def filmed_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: PairRecipe) -> Pair:
     """Any two frames of a clip, mirrored or not; an absent target is that of another clip."""
     clip = materials.clips[int(rng.integers(len(materials.clips)))]
@@ -237,13 +283,56 @@ def filmed_pair(rng: Rng, materials: Materials, config: ModelConfig, recipe: Pai
     # The clip has its own blur, noise and compression already.
     look = draw_look(rng, recipe.look)._replace(low_res=1.0, blur_sigma_px=0.0)
     later_look = draw_later_look(rng, look, recipe.look)
+    template = draw_filmed(rng, first, scale, mirrored, [], look, template_region)
+    search = draw_filmed(rng, later, scale, mirrored, layers, later_look, search_region)
+    recent = None
+    own = recent_numbers(rng, recipe.recent, config)
+    if own is not None:
+        between, box = _frame(clip, int(own.choice(clip.shown)), scale, mirrored)
+        recent = recent_filmed(
+            own, recipe.recent, config, between, scale, mirrored, box, (look, later_look)
+        )
     return make_pair(
-        draw_filmed(rng, first, scale, mirrored, [], look, template_region),
+        template,
         template_region,
         init_box,
-        draw_filmed(rng, later, scale, mirrored, layers, later_look, search_region),
+        search,
         search_region,
         None if absent else later_box,
+        recent,
+    )
+
+
+def recent_filmed(
+    own: Rng,
+    recipe: RecentRecipe,
+    config: ModelConfig,
+    picture: Uint8Image,
+    scale: float,
+    mirrored: bool,
+    box_xywh: FloatArray,
+    looks: tuple[Look, Look],
+) -> RecentTemplate:
+    """A second template from a frame of a video.
+
+    Args:
+        own: of :func:`litetrack_ros.pairs.recent.recent_numbers`.
+        recipe: how it is taken.
+        config: the model's.
+        picture: the frame.
+        scale, mirrored: how it is shown.
+        box_xywh: the target in it, as it is shown.
+        looks: of the first template and of the search region.
+    """
+    look = look_between(*looks, float(own.uniform(*recipe.nearness)))
+    size = (picture.shape[1] * scale, picture.shape[0] * scale)
+    box = taken_box(own, recipe, box_xywh, size)
+    return take_template(
+        own,
+        recipe,
+        config,
+        box,
+        lambda region: draw_filmed(own, picture, scale, mirrored, [], look, region),
     )
 
 

@@ -15,6 +15,7 @@ from litetrack_ros.config import (
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.pairs.degradation import DarkRecipe, LookRecipe
 from litetrack_ros.pairs.poses import BoxRecipe, PoseRecipe
+from litetrack_ros.pairs.recent import RecentRecipe
 from litetrack_ros.pairs.sprites import SpriteRecipe
 
 _SHARES_ERROR = 1e-6  # of their sum
@@ -265,6 +266,7 @@ class PairRecipe(LimitedNumbers):
         look: what a camera does to all of it.
         natural_pair, filmed_pair, pasted_pair: what is drawn for one kind of pairs alone.
         real_pair: pairs that are not synthetic.
+        recent: the second template of models that have two.
     """
 
     natural: Share = 0.3
@@ -285,6 +287,7 @@ class PairRecipe(LimitedNumbers):
     filmed_pair: FilmedRecipe = field(default_factory=FilmedRecipe)
     pasted_pair: PastedRecipe = field(default_factory=PastedRecipe)
     real_pair: RealRecipe = field(default_factory=RealRecipe)
+    recent: RecentRecipe = field(default_factory=RecentRecipe)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -29,7 +29,7 @@ from litetrack_ros.pairs.materials import (
     cut_out,
     held_out,
 )
-from litetrack_ros.pairs.natural import Shot, crop_shot, draw_shot
+from litetrack_ros.pairs.natural import Shot, crop_shot, draw_shot, recent_shot
 from litetrack_ros.pairs.pair import Pair, make_pair, pair_generator
 from litetrack_ros.pairs.pair_recipe import PairRecipe
 from litetrack_ros.pairs.poses import (
@@ -142,14 +142,13 @@ class PhotoPairs:
             )
         look = draw_look(rng, how.look)
         looks = darken(rng, how.dark, look, draw_later_look(rng, look, how.look))
-        return make_pair(
-            crop_shot(rng, photo, first, [], template_region, looks[0]),
-            template_region,
-            init_box,
-            crop_shot(rng, later_photo, later, layers, region, looks[1]),
-            region,
-            target,
-        )
+        template = crop_shot(rng, photo, first, [], template_region, looks[0])
+        search = crop_shot(rng, later_photo, later, layers, region, looks[1])
+        # Without the target the later shot is of something else.
+        shots = (first, later if present else first)
+        outlines = [_outline(self.objects[k][1]) for k in (number, *self._beside(number))]
+        recent = recent_shot(rng, recipe, config, photo, outlines[0], shots, looks, outlines[1:])
+        return make_pair(template, template_region, init_box, search, region, target, recent)
 
     def _paste(self, rng: Rng, number: int, photo: Uint8Image, mask: Uint8Image) -> Pair:
         """The object on a photo of another of its class, cut out or with its surroundings."""
@@ -180,9 +179,7 @@ class PhotoPairs:
     ) -> tuple[Uint8Image, Shot, CropRegion]:
         """Another object of the class and a region around it that does not show the first."""
         boxes, config = self.recipe.boxes, self.model_config
-        containers, item = self.objects[number]
-        here = self._of_photo[str(containers.root), item.photo]
-        beside = [k for k in here if k != number and self.objects[k][1].category == item.category]
+        item, beside = self.objects[number][1], self._beside(number)
         if beside and rng.random() < self.recipe.real_pair.same_photo:
             shot = self._shoot(rng, beside[int(rng.integers(len(beside)))], photo, size_px, 1.0)
             region = draw_search_region(rng, boxes, shot.box_xywh, config)
@@ -193,6 +190,12 @@ class PhotoPairs:
         photo = self._photo(other)
         shot = self._shoot(rng, other, photo, size_px, 1.0)
         return photo, shot, draw_search_region(rng, boxes, shot.box_xywh, config)
+
+    def _beside(self, number: int) -> list[int]:
+        """The other objects of the class in the same photo."""
+        containers, item = self.objects[number]
+        here = self._of_photo[str(containers.root), item.photo]
+        return [k for k in here if k != number and self.objects[k][1].category == item.category]
 
     def _elsewhere(self, rng: Rng, number: int) -> int:
         """An object of the class in another photo, or any where the class has none."""

@@ -10,7 +10,7 @@ import numpy as np
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.crop import CropRegion
 from litetrack_ros.errors import DatasetError
-from litetrack_ros.geometry import FloatArray, xywh_to_xyxy
+from litetrack_ros.geometry import FloatArray, xywh_to_xyxy, xyxy_to_xywh
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.pairs.compose import (
     Composition,
@@ -22,10 +22,10 @@ from litetrack_ros.pairs.compose import (
     draw_occluder,
     draw_tones,
 )
-from litetrack_ros.pairs.degradation import draw_later_look, draw_look
+from litetrack_ros.pairs.degradation import Look, draw_later_look, draw_look
 from litetrack_ros.pairs.materials import HELD_OUT_CLIPS, Materials, Split, Sprite, read_materials
 from litetrack_ros.pairs.natural import filmed_pair, natural_pair
-from litetrack_ros.pairs.pair import Pair, make_pair, pair_generator
+from litetrack_ros.pairs.pair import Pair, RecentTemplate, make_pair, pair_generator
 from litetrack_ros.pairs.pair_recipe import PairRecipe, PastedRecipe
 from litetrack_ros.pairs.poses import (
     Placement,
@@ -41,6 +41,14 @@ from litetrack_ros.pairs.poses import (
     vary_pose,
     visible_box,
     zoom,
+)
+from litetrack_ros.pairs.recent import (
+    look_between,
+    pose_between,
+    recent_numbers,
+    size_between,
+    take_template,
+    taken_box,
 )
 from litetrack_ros.pairs.sprites import draw_sprite, with_surroundings
 
@@ -142,14 +150,53 @@ def pasted_pair(
         layers,
         later_look,
     )
+    template = draw_crop(template_frame, template_region, rng)
+    search = draw_crop(search_frame, search_region, rng)
+    recent = None
+    own = recent_numbers(rng, recipe.recent, config)
+    if own is not None:
+        part = float(own.uniform(*recipe.recent.nearness))
+        between_size = size_between(size, later_size, part)
+        sprite = first_sprite if part < 0.5 else later_sprite
+        between_pose = pose_between(pose, later_pose, part)
+        between = _draw_frame_with(own, recipe, sprite, between_pose, between_size)
+        between = between._replace(layer=between.layer._replace(tones=later_tones))
+        moved = _move_camera(own, how, later_view, search_region.side_px)
+        seen = look_between(look, later_look, part)
+        recent = _recent(own, materials, config, recipe, between, moved, seen, search_frame, others)
     return make_pair(
-        draw_crop(template_frame, template_region, rng),
+        template,
         template_region,
         init_box,
-        draw_crop(search_frame, search_region, rng),
+        search,
         search_region,
         later.box_xywh if present else None,
+        recent,
     )
+
+
+def _recent(
+    own: Rng,
+    materials: Materials,
+    config: ModelConfig,
+    recipe: PairRecipe,
+    target: _Target,
+    view: _View,
+    look: Look,
+    search_frame: Composition,
+    others: list[Layer],
+) -> RecentTemplate:
+    """A second template: a frame with the target, or a distractor of the search region's."""
+    how = recipe.recent
+    size = math.sqrt(float(target.box_xywh[2] * target.box_xywh[3]))
+    around = CropRegion.around(target.box_xywh, config.template_factor, config.template_size)
+    near = _template_distractors(own, recipe, materials, around, target, size, others)
+    placement, layers = view.placement(_center(around)), [*near, target.layer]
+    frame = Composition(target.width, target.height, view.photo, placement, layers, look)
+    distractors = [xyxy_to_xywh(layer.bounds()) for layer in others]
+    box = taken_box(own, how, target.box_xywh, (target.width, target.height), distractors)
+    shown = search_frame if any(box is other for other in distractors) else frame
+    return take_template(own, how, config, box, lambda region: draw_crop(shown, region, own))
 
 
 def _draw_others(

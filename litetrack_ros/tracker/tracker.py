@@ -18,6 +18,7 @@ from litetrack_ros.crop import CropRegion, extract_crop
 from litetrack_ros.errors import BoxError
 from litetrack_ros.geometry import BoxLike, FloatArray, check_init_box, clip_box_xywh, overlap
 from litetrack_ros.images import ColorOrder, Image, Uint8Image, check_image, to_rgb8
+from litetrack_ros.tracker.camera_motion import reduce_picture
 from litetrack_ros.tracker.confidence import candidate_features, held_features, probability
 from litetrack_ros.tracker.decode import (
     is_finite_template,
@@ -26,9 +27,10 @@ from litetrack_ros.tracker.decode import (
     template_box_xyxy_norm,
 )
 from litetrack_ros.tracker.point_boxes import propose_boxes
+from litetrack_ros.tracker.recent_template import RecentTemplates
 from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.target import TargetState
+from litetrack_ros.tracker.target import TargetState, follow_camera
 
 
 class MultiTracker:
@@ -54,6 +56,7 @@ class MultiTracker:
         self.config = backend.tracker_config if config is None else config
         self._targets: dict[str, TargetState] = {}
         self._stacked: TemplateFeatures | None = None
+        self._recent = RecentTemplates(backend)
 
     @property
     def target_ids(self) -> tuple[str, ...]:
@@ -99,6 +102,8 @@ class MultiTracker:
                 "precision is too low; use another model file or fp32"
             )
         target = TargetState(target_id, box, template, self.config)
+        if self.config.follows_camera:
+            target.picture = reduce_picture(image)
         self._targets[target_id] = target
         self._stacked = None
         timing = StageTiming(1e3 * (cropped - start), 1e3 * (encoded - cropped), 0.0)
@@ -146,6 +151,9 @@ class MultiTracker:
             return []
         targets = list(self._targets.values())
         start = time.perf_counter()
+        self.refresh()
+        if self.config.follows_camera:
+            follow_camera(targets, image)
         regions = [self._search_region(target) for target in targets]
         crops = self._crops(image, regions, color_order)
         cropped = time.perf_counter()
@@ -162,6 +170,7 @@ class MultiTracker:
             )
         ]
         scores = self._published_scores(targets, candidates, candidate_scores)
+        boxes = [self._published_box(target, image) for target in targets]
         responses = np.where(usable, predictions.responses, 0.0)
         decoded = time.perf_counter()
         timing = StageTiming(
@@ -170,7 +179,7 @@ class MultiTracker:
         results = [
             TrackResult(
                 target.target_id,
-                target.box_xywh.copy(),
+                boxes[index],
                 candidates[index].copy(),
                 float(scores[index]),
                 float(candidate_scores[index]),
@@ -184,10 +193,22 @@ class MultiTracker:
         for result in results:
             if result.state is State.IDLE:
                 self.remove(result.target_id)
+        scored = zip(targets, candidate_scores.tolist(), strict=True)
+        self._recent.watch(image, color_order, scored, self.config)
         return results
+
+    def refresh(self) -> None:
+        """Encode the recent template that the last update took, if it took one.
+
+        To be called when the results are out, such that no frame waits for it; else the next
+        update begins with it, and the results are the same.
+        """
+        if self._recent.encode() is not None:
+            self._stacked = None
 
     def adopt(self, other: MultiTracker) -> None:
         """Take over all targets of another tracker with the same backend, in place of their ids."""
+        other.refresh()
         self._targets.update(other._targets)
         self._stacked = None
         other.reset()
@@ -275,6 +296,13 @@ class MultiTracker:
             scores[usable] = probability(self.config.calibration.candidate, features)
         return scores
 
+    def _published_box(self, target: TargetState, image: Image) -> FloatArray:
+        """The target's box; where the camera has turned away from a held one, its place inside."""
+        if target.machine.state is State.TRACKING or not self.config.follows_camera:
+            return target.box_xywh.copy()
+        height, width = image.shape[:2]
+        return clip_box_xywh(target.box_xywh, width, height, self.config.clip_margin_px)
+
     def _published_scores(
         self, targets: Sequence[TargetState], candidates: FloatArray, candidate_scores: FloatArray
     ) -> FloatArray:
@@ -324,6 +352,10 @@ class Tracker:
         """As :meth:`MultiTracker.update`; None without a target to follow."""
         results = self._tracker.update(image, color_order)
         return results[0] if results else None
+
+    def refresh(self) -> None:
+        """As :meth:`MultiTracker.refresh`."""
+        self._tracker.refresh()
 
 
 def _smooth_size(box_xywh: FloatArray, previous_xywh: FloatArray, weight: float) -> FloatArray:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -106,6 +107,9 @@ class PairBatch(NamedTuple):
         searches: as ``templates``.
         search_boxes_cxcywh_norm: float32 ``(B, 4)``; zeros where absent.
         present: bool ``(B,)``.
+        recents: the second templates, as ``templates``; the first of pairs that have none. None
+            where no pair has one.
+        recent_boxes_xyxy_norm: float32 ``(B, 4)``, or None.
     """
 
     templates: Tensor
@@ -113,23 +117,45 @@ class PairBatch(NamedTuple):
     searches: Tensor
     search_boxes_cxcywh_norm: Tensor
     present: Tensor
+    recents: Tensor | None = None
+    recent_boxes_xyxy_norm: Tensor | None = None
 
     def to(self, device: torch.device) -> "PairBatch":
         """The same batch on a device."""
-        return PairBatch(*(t.to(device, non_blocking=True) for t in self))
+        return self.each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "PairBatch":
+        """The batch with all its tensors changed alike."""
+        tensors = {key: tensor for key, tensor in self._asdict().items() if tensor is not None}
+        return self._replace(**{key: change(tensor) for key, tensor in tensors.items()})
+
+    def first_alone(self) -> "PairBatch":
+        """The same pairs without their second templates."""
+        return self._replace(recents=None, recent_boxes_xyxy_norm=None)
 
 
 def collate(pairs: list[Pair]) -> PairBatch:
     """Stack pairs into a batch of images."""
-    boxes = torch.from_numpy(np.stack([p.template_box_cxcywh_norm for p in pairs]))
-    half = boxes[:, 2:] / 2
-    return PairBatch(
+    batch = PairBatch(
         torch.from_numpy(np.stack([p.template for p in pairs])),
-        torch.cat([boxes[:, :2] - half, boxes[:, :2] + half], dim=1),
+        _xyxy([p.template_box_cxcywh_norm for p in pairs]),
         torch.from_numpy(np.stack([p.search for p in pairs])),
         torch.from_numpy(np.stack([p.search_box_cxcywh_norm for p in pairs])),
         torch.tensor([p.present for p in pairs]),
     )
+    if all(p.recent is None for p in pairs):
+        return batch
+    recents = [p.recent or (p.template, p.template_box_cxcywh_norm) for p in pairs]
+    return batch._replace(
+        recents=torch.from_numpy(np.stack([crop for crop, _ in recents])),
+        recent_boxes_xyxy_norm=_xyxy([box for _, box in recents]),
+    )
+
+
+def _xyxy(boxes_cxcywh: list[npt.NDArray[np.float32]]) -> Tensor:
+    boxes = torch.from_numpy(np.stack(boxes_cxcywh))
+    half = boxes[:, 2:] / 2
+    return torch.cat([boxes[:, :2] - half, boxes[:, :2] + half], dim=1)
 
 
 class StepBatches(Dataset[PairBatch]):
@@ -156,12 +182,17 @@ class StepBatches(Dataset[PairBatch]):
 
     def __getitem__(self, step: int) -> PairBatch:
         first = (step * self.world_size + self.rank) * self.batch_size
-        batch = collate([self.source.pair(first + k) for k in range(self.batch_size)])
+        pairs = [self.source.pair(first + k) for k in range(self.batch_size)]
+        batch = collate(pairs)
         if self.features is None:
             return batch
-        return batch._replace(
-            templates=self.features(batch.templates), searches=self.features(batch.searches)
-        )
+        templates, recents = self.features(batch.templates), None
+        if batch.recents is not None:
+            recents = templates.clone()  # those of the pairs without a second template
+            own = torch.tensor([pair.recent is not None for pair in pairs])
+            recents[own] = self.features(batch.recents[own])
+        searches = self.features(batch.searches)
+        return batch._replace(templates=templates, searches=searches, recents=recents)
 
     def between(
         self, start: int, stop: int, workers: int, device: torch.device | None = None
@@ -184,13 +215,16 @@ class StepBatches(Dataset[PairBatch]):
         return iter(loader)
 
 
-def roll_templates(batch: PairBatch, share: float, generator: torch.Generator) -> PairBatch:
-    """Give some pairs their neighbour's template, which makes their own target a distractor.
+def roll_templates(
+    batch: PairBatch, share: float, generator: torch.Generator, apart: float = 0.0
+) -> PairBatch:
+    """Give some pairs their neighbour's templates, which makes their own target a distractor.
 
     Args:
         batch: at least two pairs.
         share: part of the pairs, rounded to whole ones.
         generator: decides which.
+        apart: part of those that keep their own second template, which then shows the distractor.
     """
     count = len(batch.present)
     order = torch.randperm(count, generator=generator)
@@ -199,10 +233,18 @@ def roll_templates(batch: PairBatch, share: float, generator: torch.Generator) -
     source[chosen] = (chosen + 1) % count
     present = batch.present.clone()
     present[chosen] = False
-    return batch._replace(
+    rolled = batch._replace(
         templates=batch.templates[source],
         template_boxes_xyxy_norm=batch.template_boxes_xyxy_norm[source],
         present=present,
+    )
+    if batch.recents is None or batch.recent_boxes_xyxy_norm is None:
+        return rolled
+    kept = chosen[: round(apart * len(chosen))]
+    source[kept] = kept
+    return rolled._replace(
+        recents=batch.recents[source],
+        recent_boxes_xyxy_norm=batch.recent_boxes_xyxy_norm[source],
     )
 
 

@@ -60,14 +60,20 @@ class RememberingBackend:
         self.model_config, self.tracker_config = backend.model_config, backend.tracker_config
         self.info = backend.info
         self.latest: Predictions | None = None
-        self._template = b""
+        self._template = self._encoded_before = b""
 
     def encode_template(
         self, crops: Uint8Image, boxes_xyxy_norm: npt.NDArray[np.float32]
     ) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`; for one target at a time."""
+        self._encoded_before = self._template
         self._template = hashlib.blake2b(crops.tobytes() + boxes_xyxy_norm.tobytes()).digest()
         return self._backend.encode_template(crops, boxes_xyxy_norm)
+
+    def with_recent(self, first: TemplateFeatures, recent: TemplateFeatures) -> TemplateFeatures:
+        """See :class:`litetrack_ros.backends.base.Backend`; ``recent`` is the latest encoded."""
+        self._template = self._encoded_before[: len(self._template)] + self._template
+        return self._backend.with_recent(first, recent)
 
     def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`."""

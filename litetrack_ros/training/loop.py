@@ -106,7 +106,8 @@ class Trainer:
         recipe = self.recipe
         seed = recipe.seed * 1_000_003 + step * self.group.world_size + self.group.rank
         torch.manual_seed(seed)
-        batch = roll_templates(batch, recipe.rolled_share, torch.Generator().manual_seed(seed))
+        generator, apart = torch.Generator().manual_seed(seed), recipe.pairs.recent.rolled_apart
+        batch = roll_templates(batch, recipe.rolled_share, generator, apart)
         factor = rate_factor(recipe, step)
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = recipe.learning_rate * factor * parameters["rate"]
@@ -155,7 +156,7 @@ class Trainer:
             report = self._losses(step, maps, batch, taught)
             self.scaler.scale(report.total).backward()
             return report
-        parts = [PairBatch(*each) for each in zip(*map(self._chunks, batch), strict=True)]
+        parts = [self._part(batch, k) for k in range(self.recipe.parts)]
         with torch.no_grad():
             found = [self._encoded(part, seed + k) for k, part in enumerate(parts)]
         features = torch.cat(found).requires_grad_()
@@ -168,6 +169,9 @@ class Trainer:
             self._encoded(part, seed + k).backward(gradient)
         self.group.average_gradients(self.network)
         return report
+
+    def _part(self, batch: PairBatch, number: int) -> PairBatch:
+        return batch.each(lambda tensor: self._chunks(tensor)[number])
 
     def _chunks(self, whole: Tensor) -> tuple[Tensor, ...]:
         return whole.tensor_split(self.recipe.parts)
@@ -356,6 +360,10 @@ class _Run:
             checks.add(self.done, figures)
             checks.flush()
             _LOG.info("step %d: %s", self.done, figures)
+        if average.model.config.templates > 1:
+            alone = validate(average, [batch.first_alone() for batch in held_out], group)
+            if self.writes:
+                _LOG.info("step %d, first template alone: %s", self.done, alone)
         if selection <= self.best:
             return
         self.best = selection

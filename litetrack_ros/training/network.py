@@ -62,7 +62,14 @@ class TrainedNetwork(nn.Module):
     def encoded(self, batch: PairBatch) -> Tensor:
         """The encoder's answer to a batch, ``(B, N, C)``: all but the head."""
         templates, searches = self._tokens(batch.templates), self._tokens(batch.searches)
-        template = self.model.encode_template_tokens(templates, batch.template_boxes_xyxy_norm)
+        first = self.model.encode_template_tokens(templates, batch.template_boxes_xyxy_norm)
+        recent = None
+        if self.model.config.templates == 2 and batch.recents is not None:
+            assert batch.recent_boxes_xyxy_norm is not None
+            recent = self.model.encode_template_tokens(
+                self._tokens(batch.recents), batch.recent_boxes_xyxy_norm
+            )
+        template = self.model.side_by_side(first, recent)
         features: Tensor = self.model.backbone.search(searches, template)
         return features
 

@@ -30,6 +30,7 @@ class Recipe:
     Attributes:
         model: a variant of ``config/models/``, or the path of a variant's YAML file.
         fe_layers, ai_layers: numbers of layers other than the variant's; -1 leaves them.
+        templates: of a target, other than the variant's; 0 leaves it.
         seed: of weights, pairs and every other random choice.
         steps: length of the run; the learning rate ends near 0 there.
         batch_size: pairs a step in each process.
@@ -80,6 +81,7 @@ class Recipe:
     steps: int
     fe_layers: int = -1
     ai_layers: int = -1
+    templates: int = 0
     seed: int = 1
     batch_size: int = 32
     parts: int = 1
@@ -150,6 +152,8 @@ class Recipe:
             config = from_mapping(ModelConfig, read_yaml(Path(self.model)), self.model)
         else:
             config = variant(self.model)
+        if self.templates:
+            config = dataclasses.replace(config, templates=self.templates)
         layers = {
             key: value
             for key in ("fe_layers", "ai_layers")

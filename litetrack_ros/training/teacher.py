@@ -94,7 +94,14 @@ def seen_by(model: ModelConfig, batch: PairBatch, made: ModelConfig) -> PairBatc
     boxes = torch.cat([centers, old[:, 2:] / part], dim=1)
     inside = ((centers >= 0) & (centers < 1)).all(dim=1)
     boxes = torch.where((old[:, 2:] > 0).all(dim=1, keepdim=True), boxes, old)
-    return PairBatch(templates, template_boxes, searches, boxes, batch.present & inside)
+    seen = PairBatch(templates, template_boxes, searches, boxes, batch.present & inside)
+    if batch.recents is None or batch.recent_boxes_xyxy_norm is None:
+        return seen
+    corners = batch.recent_boxes_xyxy_norm.unflatten(1, (2, 2))
+    return seen._replace(
+        recents=_middle(batch.recents, model, made, "template")[0],
+        recent_boxes_xyxy_norm=_moved(corners, template_part, made, model, "template").flatten(1),
+    )
 
 
 class Teacher:

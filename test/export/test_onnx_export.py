@@ -26,6 +26,12 @@ from litetrack_ros.model.head import HeadMaps
 FORMS = {
     "paper": {},
     "nano": {"stem": "efficientnet_lite0", "target_cue": "inside"},
+    "two templates": {
+        "stem": "efficientnet_lite0",
+        "target_cue": "inside",
+        "templates": 2,
+    },
+    "two templates, token": {"templates": 2, "ai_layers": 1},
     "no cue": {"target_cue": "none", "window_power": 0.5},
     "average": {"average_boxes": True},
     "nano average": {"stem": "efficientnet_lite0", "average_boxes": True, "decode": "exact"},
@@ -54,6 +60,12 @@ def both_answers(
     crops = noise_crops(targets, config.template_size, seed=1)
     search = noise_crops(targets, config.search_size, seed=2)
     templates = [each.encode_template(crops, boxes_norm(targets)) for each in (reference, backend)]
+    if config.templates == 2:
+        later = noise_crops(targets, config.template_size, seed=3)
+        templates = [
+            each.with_recent(template, each.encode_template(later, boxes_norm(targets)))
+            for each, template in zip((reference, backend), templates, strict=True)
+        ]
     return Answers(
         np.column_stack(reference.search(search, templates[0])[:3]),
         np.column_stack(backend.search(search, templates[1])[:3]),

@@ -21,6 +21,8 @@ VARIANTS: list[dict[str, Any]] = [
     {"stem": "efficientnet_lite0", "target_cue": "inside"},
     {"average_boxes": True},
     {"template_size": 96, "search_size": 192},
+    {"templates": 2, "target_cue": "inside"},
+    {"templates": 2, "target_cue": "token", "ai_layers": 1},
 ]
 
 
@@ -85,6 +87,50 @@ def test_answer_is_read_at_the_windowed_peak() -> None:
     wanted = [*center, *size, maps.score[0, 0, row, column], response[row, column]]
     assert np.allclose(answers[0].numpy(), wanted, atol=1e-6)
     np.testing.assert_array_equal(scores, maps.score.flatten(1))
+
+
+@pytest.mark.parametrize("cue", ["inside", "token"])
+def test_a_recent_template_stands_beside_the_first(cue: str) -> None:
+    """Not encoded anew, in the same shapes as before, and as the trained form has it."""
+    model = small_model(templates=2, target_cue=cue)
+    z, boxes, x = crops(model, 4)
+    first, recent = (
+        model.encode_template_tokens(
+            model.backbone.patch_embed(normalised(model, z[part])), boxes[part]
+        )
+        for part in (slice(2), slice(2, 4))
+    )
+    fused = FusedLiteTrack(model)
+    with torch.inference_mode():
+        cache, other = (
+            fused.encode_template(z[:2], boxes[:2]),
+            fused.encode_template(z[2:], boxes[2:]),
+        )
+        joined = cache.with_recent(other)
+        assert joined.keys.shape == joined.values.shape == (2, 2, 2, 128, 16)
+        assert torch.equal(joined.keys[..., :64, :], cache.keys[..., :64, :])
+        got = fused.maps(x[:2], joined)
+        searches = normalised(model, x[:2])
+        wanted = model.predict(model.encode_search(searches, model.side_by_side(first, recent)))
+        assert (got.score - wanted.score).abs().max() <= 1e-5
+        # Of its own template it is the copy that stood there before.
+        assert torch.equal(cache.with_recent(cache).keys, cache.keys)
+        assert torch.equal(joined.with_recent(cache).values, cache.values)
+        mixed = TemplateCache(
+            torch.cat([cache.keys[:1], joined.keys[1:]]),
+            torch.cat([cache.values[:1], joined.values[1:]]),
+        )
+        both = fused.maps(x[:2], mixed)
+        alone = fused.maps(x[:2], cache)
+        assert torch.allclose(both.score[0], alone.score[0], atol=1e-5)
+        assert torch.allclose(both.score[1], got.score[1], atol=1e-5)
+        assert (both.score[1] - alone.score[1]).abs().max() > 1e-4
+
+
+def test_one_template_is_as_it_was() -> None:
+    """The second place changes no weight of a model that has none."""
+    one, two = small_model(), small_model(templates=2)
+    assert set(two.state_dict()) - set(one.state_dict()) == {"recent_embed"}
 
 
 def test_cache_is_keys_and_values_of_the_interaction_layers() -> None:

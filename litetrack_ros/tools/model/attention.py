@@ -121,6 +121,10 @@ class Witness:
         self.template_crop, self.template_box = crops[0], boxes_xyxy_norm[0]
         return self._backend.encode_template(crops, boxes_xyxy_norm)
 
+    def with_recent(self, first: TemplateFeatures, recent: TemplateFeatures) -> TemplateFeatures:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        return self._backend.with_recent(first, recent)
+
     def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         return self._backend.stack(templates)
