@@ -1,10 +1,13 @@
-"""How much the search tokens attend to the target in each interaction layer (paper Fig. 3).
+"""How much the search tokens attend to the target in each layer (paper Fig. 3).
 
 The paper shows the mean attention between all template tokens and the search tokens of a
 one-stream encoder. In an asynchronous-interaction layer only the search tokens ask, so that the
 picture here is of their side: the attention a search token pays to the template's tokens, each
 weighted by how much of its cell the target's box covers, averaged over the heads. A model may set
 the target apart by more of that attention than its surroundings pay, or by less.
+
+A feature-extraction layer has no template: there the picture is of the attention that goes to the
+search tokens where the target was found, weighted alike.
 """
 
 from typing import Any, cast
@@ -21,27 +24,15 @@ from litetrack_ros.model.layers import Attention, Block
 from litetrack_ros.model.litetrack import LiteTrack, cell_coverage
 
 
-def interaction_layers(config: ModelConfig) -> list[int]:
-    """Numbers of the layers in which search tokens see the template, counted from 1."""
-    return list(range(config.fe_layers + 1, config.depth + 1))
-
-
 def check_layer(config: ModelConfig, layer: int) -> None:
-    """Make sure that a layer, counted from 1, shows attention to the template.
+    """Make sure that a model has a layer, counted from 1.
 
     Raises:
-        ConfigError: the model has no such layer, or it only extracts features.
+        ConfigError: it has no such layer.
     """
-    known = interaction_layers(config)
-    if layer not in known:
-        fault = (
-            "only extracts features there, without the template"
-            if 1 <= layer <= config.depth
-            else f"has {config.depth} layers"
-        )
+    if not 1 <= layer <= config.depth:
         raise ConfigError(
-            f"layer {layer} shows no attention to the target: '{config.name}' {fault}; choose from "
-            f"{', '.join(map(str, known))}"
+            f"there is no layer {layer}: '{config.name}' has the layers 1 to {config.depth}"
         )
 
 
@@ -51,14 +42,16 @@ def target_attention(
     template_crop: Uint8Image,
     template_box_xyxy_norm: npt.NDArray[np.float32],
     search_crop: Uint8Image,
+    search_box_xyxy_norm: npt.NDArray[np.float32],
 ) -> dict[int, npt.NDArray[np.float32]]:
-    """Attention of every search token to the target, in each interaction layer.
+    """Attention of every search token to the target, in each layer.
 
     Args:
         model: the trained form, in eval mode.
         template_crop: RGB, ``(template_size, template_size, 3)``.
         template_box_xyxy_norm: the target in units of the crop's side, ``(4,)``.
         search_crop: RGB, ``(search_size, search_size, 3)``.
+        search_box_xyxy_norm: where it was found, ``(4,)``; for feature-extraction layers.
 
     Returns:
         Layer number, from 1, to ``(G, G)`` float32 with G = search_size / 16: the share of a
@@ -67,14 +60,17 @@ def target_attention(
     config = model.config
     box = torch.from_numpy(np.asarray(template_box_xyxy_norm, dtype=np.float32))[None]
     weights = cell_coverage(box, config.template_grid).flatten().repeat(config.templates)
+    found = torch.from_numpy(np.asarray(search_box_xyxy_norm, dtype=np.float32))[None]
+    own = cell_coverage(found, config.search_grid).flatten()  # (N,)
     template = model.encode_template(_normalised(model, template_crop), box)
     maps: dict[int, npt.NDArray[np.float32]] = {}
     handles = []
-    for layer in interaction_layers(config):
+    for layer in range(1, config.depth + 1):
         block = cast(Block, model.backbone.blocks[layer - 1])
 
         def record(attention: nn.Module, inputs: tuple[Any, ...], layer: int = layer) -> None:
-            shares = _shares(cast(Attention, attention), weights, *inputs)
+            extracts = layer <= config.fe_layers
+            shares = _shares(cast(Attention, attention), own if extracts else weights, *inputs)
             maps[layer] = shares.reshape(config.search_grid, config.search_grid).numpy()
 
         handles.append(block.attn.register_forward_pre_hook(record))
@@ -89,12 +85,14 @@ def target_attention(
 def _shares(
     attention: Attention, weights: Tensor, tokens: Tensor, context: Tensor | None = None
 ) -> Tensor:
-    """Attention of the search tokens to weighted template tokens, ``(N,)``."""
-    # The joint interaction has template and search tokens in one sequence, template in front.
+    """Attention of the search tokens to the first tokens, weighted, ``(N,)``."""
+    # The joint interaction has template and search tokens in one sequence, template in front; a
+    # feature-extraction layer has the search tokens alone.
     together = tokens if context is None else torch.cat([context, tokens], dim=1)
     count = len(weights)
     keys, _ = attention.keys_values(together)
-    queries = attention.queries(together[:, count:])
+    alone = together.shape[1] == count
+    queries = attention.queries(together if alone else together[:, count:])
     shares = (queries @ keys.transpose(-2, -1) * attention.scale).softmax(dim=-1)
     return (shares[0, :, :, :count] * weights).sum(dim=-1).mean(dim=0)
 

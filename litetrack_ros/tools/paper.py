@@ -235,21 +235,20 @@ def _figure_3(request: Request, path: Path) -> int:
     require("torch")
     require("safetensors")
     from litetrack_ros.backends.registry import find_model
-    from litetrack_ros.model.attention_maps import interaction_layers
     from litetrack_ros.model.checkpoint import load_weights
     from litetrack_ros.tools.model import attention
 
     if request.src is None:
         raise ConfigError("figure3 needs --src with a sequence")
     weights = load_weights(find_model(request.model))
-    known = interaction_layers(weights.model_config)
+    known = range(1, weights.model_config.depth + 1)
     layers = tuple(layer for layer in _FIGURE_3_LAYERS if layer in known)
     drawn = attention.Request(request.src, request.model, None, request.frame, layers or None, path)
     attention.run(drawn)
     stamp(path, weight_mark(weights.metadata, weights.model_config.name))
     left_out = [str(layer) for layer in _FIGURE_3_LAYERS if layer not in known]
     if left_out:
-        print(f"not drawn: {', '.join(left_out)}: no interaction layers of this model")
+        print(f"not drawn: {', '.join(left_out)}: this model has {len(known)} layers")
     print(path)
     return 0
 

@@ -12,6 +12,7 @@ from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
 from litetrack_ros.config import TrackerConfig
+from litetrack_ros.datasets.sequences import find_sequences
 from litetrack_ros.errors import ConfigError, TrainingError
 from litetrack_ros.model.head import HeadMaps
 from litetrack_ros.model.litetrack import LiteTrack
@@ -19,12 +20,13 @@ from litetrack_ros.model.stem import EfficientNetLite0Stem
 from litetrack_ros.training import losses, network, run_folder
 from litetrack_ros.training.batches import PairBatch, PairSource, StepBatches, roll_templates
 from litetrack_ros.training.init_from import load_pretrained_stem
+from litetrack_ros.training.pictures import Album
 from litetrack_ros.training.processes import ProcessGroup, StopRequest, process_group
 from litetrack_ros.training.provenance import Start, write_record
 from litetrack_ros.training.recipe import Recipe
 from litetrack_ros.training.schedule import Ema, rate_factor
 from litetrack_ros.training.teacher import Taught, Teacher, distillation_loss, seen_by
-from litetrack_ros.training.validation import validate
+from litetrack_ros.training.validation import tracked_ao, validate
 
 # The score map starts near 0.1, as in CenterNet: few cells hold a target, and from 0.5 the first
 # hundreds of steps would go into saying so.
@@ -209,11 +211,12 @@ class Trainer:
         )
 
     def held_out(self, source: PairSource) -> list[PairBatch]:
-        """The validation pairs, made once."""
+        """This process's share of the validation pairs, made once."""
         size = self.recipe.batch_size
         batches = StepBatches(source, size, features=self.features)
         count = max(1, self.recipe.validation_pairs // size)
-        return [self._own(batches[k].to(self.group.device)) for k in range(count)]
+        shared = self.group.share(range(count))
+        return [self._own(batches[k].to(self.group.device)) for k in shared]
 
 
 def train(
@@ -260,7 +263,7 @@ def train(
         batches = StepBatches(
             source, recipe.batch_size, group.rank, group.world_size, trainer.features
         ).between(run.done, recipe.steps, options.workers, trainer.group.device)
-        return run.go(batches, validation, stop)
+        return run.go(batches, Album(source, validation), stop)
 
 
 class _Run:
@@ -272,6 +275,8 @@ class _Run:
         self.writes = trainer.group.rank == 0
         self.done = 0
         self.best = 0.0
+        tracked = self.recipe.tracked
+        self.sequences = find_sequences([Path(tracked)]) if tracked else []
         self.record: dict[str, Any] | None = None
 
     def load(self) -> None:
@@ -293,15 +298,16 @@ class _Run:
             self.folder, self.recipe, t.network, t.ema, t.optimizer, t.scaler, progress
         )
 
-    def go(self, batches: Iterator[PairBatch], validation: PairSource, stop: StopRequest) -> int:
+    def go(self, batches: Iterator[PairBatch], album: Album, stop: StopRequest) -> int:
         """Train to the end of the recipe, or until told to stop."""
         recipe, trainer = self.recipe, self.trainer
         first = next(batches, None)  # starts the workers before this process starts threads
         if first is None:
             return self.done
-        held_out = trainer.held_out(validation) if self.writes else []
+        held_out = trainer.held_out(album.validation)
         figures: list[dict[str, Tensor]] = []
         board = run_folder.open_board(self.folder) if self.writes else None
+        album.open(board)
         record = run_folder.RunLog(self.folder, run_folder.TRAINING, self.done, board)
         checks = run_folder.RunLog(self.folder, run_folder.VALIDATION, self.done + 1, board)
         batch: PairBatch | None = first
@@ -322,10 +328,9 @@ class _Run:
                 if self.writes and (saving or self.done % WRITE_EVERY == 0):
                     bar.set_postfix_str(_write(record, self.done - len(figures), figures))
                     figures.clear()
-                if self.writes and (
-                    self.done == recipe.steps or self.done % recipe.validate_every == 0
-                ):
+                if self.done == recipe.steps or self.done % recipe.validate_every == 0:
                     self._validate(held_out, checks)
+                    album.add_predictions(trainer.ema.average, held_out, self.done)
                 if self.writes and saving:
                     self.save()
                 batch = None if last else next(batches)
@@ -345,15 +350,24 @@ class _Run:
             ) from error
 
     def _validate(self, held_out: list[PairBatch], checks: run_folder.RunLog) -> None:
-        report = validate(self.trainer.ema.average, held_out)
-        checks.add(self.done, report._asdict())
-        checks.flush()
-        _LOG.info("step %d: %s", self.done, report)
-        if any(batch.recents is not None for batch in held_out):
-            alone = validate(self.trainer.ema.average, [batch.first_alone() for batch in held_out])
-            _LOG.info("step %d, first template alone: %s", self.done, alone)
-        if report.selection > self.best:
-            self.best = report.selection
+        average, group = self.trainer.ema.average, self.trainer.group
+        report = validate(average, held_out, group)
+        figures, selection = report._asdict(), report.selection
+        if self.sequences:
+            selection = tracked_ao(average.model, self.sequences, group)
+            figures["tracked_ao"] = selection
+        if self.writes:
+            checks.add(self.done, figures)
+            checks.flush()
+            _LOG.info("step %d: %s", self.done, figures)
+        if average.model.config.templates > 1:
+            alone = validate(average, [batch.first_alone() for batch in held_out], group)
+            if self.writes:
+                _LOG.info("step %d, first template alone: %s", self.done, alone)
+        if selection <= self.best:
+            return
+        self.best = selection
+        if self.writes:
             path, ema = self.folder / run_folder.BEST_FILE, self.trainer.ema
             config, record = TrackerConfig(), self.record
             run_folder.save_average(path, self.recipe, ema, config, self.done, record)

@@ -8,15 +8,18 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
+from typing import TypeVar
 
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,19 @@ class ProcessGroup:
                     distributed.all_reduce(parameter.grad)
                     parameter.grad /= self.world_size
 
+    def share(self, work: Sequence[Item]) -> Sequence[Item]:
+        """This process's part of what is done together."""
+        return work[self.rank :: self.world_size]
+
+    def gather(self, done: Sequence[Item]) -> list[Item]:
+        """What came of every process's :meth:`share`, in the order of the whole; all must ask."""
+        if self.world_size == 1:
+            return list(done)
+        parts: list[list[Item]] = [[] for _ in range(self.world_size)]
+        distributed.all_gather_object(parts, list(done))
+        longest = max(map(len, parts))
+        return [part[k] for k in range(longest) for part in parts if k < len(part)]
+
     def any_process(self, flag: bool) -> bool:
         """Whether the flag is set in any process; every process must ask."""
         if self.world_size == 1:
@@ -53,6 +69,9 @@ class ProcessGroup:
         shared = torch.tensor(float(flag), device=self.device)
         distributed.all_reduce(shared, distributed.ReduceOp.MAX)
         return bool(shared > 0)
+
+
+ALONE = ProcessGroup(0, 1, torch.device("cpu"))
 
 
 def announced_processes() -> int:

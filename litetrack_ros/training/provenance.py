@@ -22,6 +22,7 @@ import yaml
 
 from litetrack_ros import machine
 from litetrack_ros.config import PROVENANCE_KEY, ModelConfig, from_json, to_json
+from litetrack_ros.datasets.sequences import find_sequences
 from litetrack_ros.errors import WeightsError
 from litetrack_ros.files import write_text
 from litetrack_ros.manifest import file_sha256
@@ -69,6 +70,7 @@ def public_record(recipe: Recipe, start: Start) -> dict[str, Any]:
         "data": [data_hash(place, start.whole_contents) for place in start.data],
         "initial_sha256": _file_hash(start.initial),
         "extends_sha256": _file_hash(start.extends),
+        "tracked": _tracked(recipe.tracked),
         "teacher_sha256": _file_hash(Path(recipe.teacher) if recipe.teacher else None),
         "commit": commit,
         "changes_sha256": hashlib.sha256(changes.encode()).hexdigest() if changes else None,
@@ -119,7 +121,7 @@ def write_record(folder: Path, recipe: Recipe, start: Start) -> dict[str, Any]:
 
 def metadata_of(recipe: Recipe, record: Mapping[str, Any] | None) -> dict[str, str]:
     """A weights file's entries: the recipe with files by their names alone, and the record."""
-    plain = {key: Path(getattr(recipe, key)).name for key in ("model", "teacher")}
+    plain = {key: Path(getattr(recipe, key)).name for key in ("model", "teacher", "tracked")}
     values = {**json.loads(to_json(recipe)), **plain}
     found = {"recipe": json.dumps(values, sort_keys=True)}
     if record is not None:
@@ -193,6 +195,14 @@ def code_state() -> tuple[str | None, str]:
     for name in new.splitlines():
         changes += _git(here, "diff", "--no-index", "--", os.devnull, name) or ""
     return commit, changes
+
+
+def _tracked(folder: str) -> dict[str, Any] | None:
+    """The sequences that the best model is chosen by, by name, and what tells them from others."""
+    if not folder:
+        return None
+    names = [sequence.name for sequence in find_sequences([Path(folder)])]
+    return {"sequences": names, **data_hash(folder)}
 
 
 def _git(folder: Path, *words: str) -> str | None:

@@ -67,6 +67,9 @@ class Recipe:
         distill_weight: of the teacher's loss beside the others.
         validate_every: steps between two validations.
         validation_pairs: pairs of the held-out set.
+        tracked: folder of sequences that are tracked at every validation, the state machine off;
+            the best model is then the one of the largest mean AO there. "" is none: the best is
+            chosen by the held-out pairs. Thresholds and reported figures need other sequences.
         checkpoint_every: steps between two checkpoints.
         sampling: how pairs are drawn from annotated video; None makes synthetic pairs.
         sources: shares of synthetic pairs and of pairs from real video and photos; None makes all
@@ -107,6 +110,7 @@ class Recipe:
     distill_weight: float = 1.0
     validate_every: int = 250
     validation_pairs: int = 256
+    tracked: str = ""
     checkpoint_every: int = 125
     sampling: PairSampling | None = None
     sources: SourceShares | None = None

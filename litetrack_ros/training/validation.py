@@ -1,20 +1,29 @@
-"""What a model is chosen by: held-out pairs, with the right template and with a wrong one."""
+"""What a model is chosen by: held-out pairs, with the right template and with a wrong one; or the
+tracking of sequences that are kept for that.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from litetrack_ros.config import TrackerConfig
+from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.evaluation.metrics import roc_area
+from litetrack_ros.model.checkpoint import LoadedWeights
 from litetrack_ros.model.head import boxes_at
+from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.training.batches import PairBatch, roll_templates
+from litetrack_ros.training.derived import mean_ao, track_all
 from litetrack_ros.training.losses import (
     cxcywh_to_xyxy,
     overlap_and_giou,
     peak_is_near,
 )
 from litetrack_ros.training.network import TrainedNetwork
+from litetrack_ros.training.processes import ALONE, ProcessGroup
 
 
 class ValidationReport(NamedTuple):
@@ -43,16 +52,24 @@ class ValidationReport(NamedTuple):
 
 
 @torch.no_grad()
-def validate(network: TrainedNetwork, batches: Sequence[PairBatch]) -> ValidationReport:
-    """Run a network in evaluation mode over held-out batches, twice: right and wrong templates."""
-    right, wrong = [], []
+def validate(
+    network: TrainedNetwork, batches: Sequence[PairBatch], group: ProcessGroup = ALONE
+) -> ValidationReport:
+    """Run a network in evaluation mode over held-out batches, twice: right and wrong templates.
+
+    Args:
+        network: the same in every process.
+        batches: this process's share of them.
+        group: the processes that share them; each gets the whole report.
+    """
+    own = []
     for batch in batches:
-        right.append(_examine(network, batch))
         rolled = roll_templates(batch, 1.0, torch.Generator().manual_seed(0))
-        wrong.append(_examine(network, rolled))
-    present = torch.cat([batch.present for batch in batches])
-    hits, overlaps, scores = (torch.cat(parts) for parts in zip(*right, strict=True))
-    wrong_hits, _, wrong_scores = (torch.cat(parts) for parts in zip(*wrong, strict=True))
+        own.append((batch.present.cpu(), *_examine(network, batch), *_examine(network, rolled)))
+    examined = zip(*group.gather(own), strict=True)
+    present, hits, overlaps, scores, wrong_hits, _, wrong_scores = (
+        torch.cat(parts) for parts in examined
+    )
     negatives = torch.cat([wrong_scores, scores[~present]])
     return ValidationReport(
         hit_right=float(hits[present].float().mean()),
@@ -62,6 +79,28 @@ def validate(network: TrainedNetwork, batches: Sequence[PairBatch]) -> Validatio
         score_wrong=float(wrong_scores.mean()),
         roc_area=roc_area(scores[present].float().numpy(), negatives.float().numpy()),
     )
+
+
+def tracked_ao(
+    model: LiteTrack, sequences: Sequence[AnnotatedSequence], group: ProcessGroup = ALONE
+) -> float:
+    """Mean AO of a model over sequences, its state machine off, by the plain convention.
+
+    Args:
+        model: the same in every process.
+        sequences: all of them; they are shared among the processes.
+        group: those processes.
+
+    Raises:
+        MediaError: a frame cannot be read.
+        DatasetError: fewer frames than boxes.
+    """
+    weights = LoadedWeights(model, TrackerConfig(), "", {})
+    reached = [
+        mean_ao(track_all(weights, [sequence], str(group.device)))
+        for sequence in group.share(sequences)
+    ]
+    return float(np.nanmean(group.gather(reached)))
 
 
 def _examine(network: TrainedNetwork, batch: PairBatch) -> tuple[Tensor, Tensor, Tensor]:

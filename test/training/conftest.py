@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from litetrack_ros.media.scene import DrawnScene
 from litetrack_ros.pairs.pair import Pair
 from litetrack_ros.training.recipe import Recipe
 
@@ -78,3 +80,17 @@ def tiny_recipe(tmp_path: Path) -> Recipe:
         validation_pairs=16,
         checkpoint_every=4,
     )
+
+
+@pytest.fixture
+def scenes(tmp_path: Path) -> Path:
+    """A folder of two drawn sequences of four frames."""
+    root = tmp_path / "scenes"
+    for seed in (1, 2):
+        folder, scene = root / f"s{seed}", DrawnScene(160, 120, 4, seed)
+        folder.mkdir(parents=True)
+        for k, (frame, _) in enumerate(scene):
+            cv2.imwrite(str(folder / f"{k:08d}.png"), frame)
+        boxes = [",".join(map(str, scene.box_xywh(k))) for k in range(4)]
+        (folder / "groundtruth.txt").write_text("\n".join(boxes) + "\n")
+    return root

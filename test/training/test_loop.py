@@ -1,18 +1,24 @@
 import csv
 import dataclasses
+import json
 import os
 import signal
 import threading
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
+from litetrack_ros.datasets.sequences import find_sequences
 from litetrack_ros.errors import ConfigError, WeightsError
+from litetrack_ros.media.drawing import RED
 from litetrack_ros.model.checkpoint import load_weights
 from litetrack_ros.training.batches import PairBatch, PairSource
 from litetrack_ros.training.loop import RunOptions, Trainer, train
 from litetrack_ros.training.recipe import Recipe
+from litetrack_ros.training.validation import tracked_ao
 
 
 def _train(recipe: Recipe, source: PairSource, folder: Path, **options: object) -> int:
@@ -46,6 +52,49 @@ def test_a_run_leaves_a_model_and_its_figures(
     load_weights(tmp_path / "best.safetensors")
     assert [row["step"] for row in _table(tmp_path)] == [str(k) for k in range(12)]
     assert [row["step"] for row in _table(tmp_path, "validation")] == ["4", "8", "12"]
+
+
+def test_the_best_is_chosen_by_tracking(
+    squares: PairSource, tiny_recipe: Recipe, tmp_path: Path, scenes: Path
+) -> None:
+    recipe = dataclasses.replace(tiny_recipe, tracked=str(scenes))
+    _train(recipe, squares, tmp_path / "run")
+    table = _table(tmp_path / "run", "validation")
+    reached = [float(row["tracked_ao"]) for row in table]
+    best = load_weights(tmp_path / "run/best.safetensors")
+    assert best.metadata["steps"] == table[int(np.argmax(reached))]["step"]
+    wanted = tracked_ao(best.model, find_sequences([scenes]))
+    assert max(reached) == pytest.approx(wanted, abs=1e-5)
+    assert json.loads(best.metadata["recipe"])["tracked"] == scenes.name  # no path
+    _train(tiny_recipe, squares, tmp_path / "other")
+    assert "tracked_ao" not in _table(tmp_path / "other", "validation")[0]
+    one, other = (
+        load_weights(tmp_path / run / "latest.safetensors").model.state_dict()
+        for run in ("run", "other")
+    )
+    # What it is chosen by changes nothing in the training.
+    assert all(map(torch.equal, one.values(), other.values()))
+
+
+def test_tensorboard_gets_figures_and_pictures(
+    squares: PairSource, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    _train(tiny_recipe, squares, tmp_path)
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"), {"images": 0})
+    events.Reload()
+    assert "training/loss" in events.Tags()["scalars"]
+    samples, predictions = (
+        events.Images(title) for title in ("training/pairs", "validation/predictions")
+    )
+    assert [image.step for image in samples] == [0]
+    assert [image.step for image in predictions] == [4, 8, 12]
+    encoded = np.frombuffer(predictions[-1].encoded_image_string, np.uint8)
+    shown = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    model = tiny_recipe.model_config()
+    template, search = model.template_size, model.search_size
+    assert shown.shape == (4 * search + 12, 2 * (template + 2 * search) + 4, 3)
+    assert (shown == RED).all(axis=2).any()
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -23,6 +23,7 @@ from litetrack_ros.training.batches import StepBatches
 from litetrack_ros.training.losses import LossWeights, pair_losses
 from litetrack_ros.training.network import TrainedNetwork
 from litetrack_ros.training.processes import process_group
+from litetrack_ros.training.validation import validate
 
 
 class Present:
@@ -43,12 +44,21 @@ with process_group("cpu") as group:
     loss.backward()
     assert group.any_process(group.rank == group.world_size - 1)
     assert not group.any_process(False)
+    assert group.gather(group.share(list("abcde"))) == list("abcde")
+    assert group.gather(group.share(["a"])) == ["a"]
+    held_out = [StepBatches(Squares(), 4)[k] for k in range(3)]
+    report = validate(network, group.share(held_out), group)
+    reports = group.gather([report])
+    assert reports == [report] * group.world_size
     if group.rank == 0:
-        torch.save({n: p.grad for n, p in network.named_parameters()}, sys.argv[2])
+        gradients = {n: p.grad for n, p in network.named_parameters()}
+        torch.save({"gradients": gradients, "report": tuple(report)}, sys.argv[2])
 """
 
 
-def test_two_processes_have_the_gradients_of_one(tiny_recipe: Recipe, tmp_path: Path) -> None:
+def test_two_processes_have_the_gradients_and_figures_of_one(
+    tiny_recipe: Recipe, tmp_path: Path
+) -> None:
     script = tmp_path / "gradients.py"
     script.write_text(SCRIPT)
     here = str(Path(__file__).parent)
@@ -60,6 +70,7 @@ def test_two_processes_have_the_gradients_of_one(tiny_recipe: Recipe, tmp_path: 
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
         assert done.returncode == 0, done.stderr[-2000:]
     one, two = (torch.load(tmp_path / f"{count}.pt", weights_only=True) for count in (1, 2))
-    for name, gradient in one.items():
-        torch.testing.assert_close(two[name], gradient, rtol=1e-4, atol=1e-6)
-    assert sum(float(g.abs().sum()) for g in one.values()) > 0
+    for name, gradient in one["gradients"].items():
+        torch.testing.assert_close(two["gradients"][name], gradient, rtol=1e-4, atol=1e-6)
+    assert sum(float(g.abs().sum()) for g in one["gradients"].values()) > 0
+    assert two["report"] == one["report"]  # of the same batches, in the same order

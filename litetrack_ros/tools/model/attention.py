@@ -51,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--layer",
         type=int,
         nargs="+",
-        help="which layers, counted from 1 (all that see the template)",
+        help="which layers, counted from 1 (all); in those without the template the attention to "
+        "where the target was found",
     )
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT.png", help="the picture to write"
@@ -63,7 +64,7 @@ def run(request: Request) -> int:
     require("torch")
     require("safetensors")
     from litetrack_ros.backends.torch_backend import TorchBackend
-    from litetrack_ros.model.attention_maps import check_layer, interaction_layers, target_attention
+    from litetrack_ros.model.attention_maps import check_layer, target_attention
     from litetrack_ros.model.checkpoint import load_weights
 
     if request.frame < 1:
@@ -72,21 +73,30 @@ def run(request: Request) -> int:
     if is_graph(path):
         raise BackendError(f"{path} is an exported graph, which hides its layers; give the weights")
     weights = load_weights(path)
-    layers = request.layer or interaction_layers(weights.model_config)
+    config = weights.model_config
+    layers = request.layer or range(1, config.depth + 1)
     for layer in layers:
-        check_layer(weights.model_config, layer)
+        check_layer(config, layer)
     witness = Witness(TorchBackend(weights))
     with open_source(request.src) as source:
         track_to(source, witness, arguments.init_box(request.src, request.init_box), request.frame)
+    center, half = witness.box_cxcywh_norm[:2], witness.box_cxcywh_norm[2:] / 2
     maps = target_attention(
-        weights.model, witness.template_crop, witness.template_box, witness.search_crop
+        weights.model,
+        witness.template_crop,
+        witness.template_box,
+        witness.search_crop,
+        np.concatenate([center - half, center + half]),
     )
-    write_image(request.output, draw(witness, [(layer, maps[layer]) for layer in layers]))
+    kinds = {layer: " (FE)" if layer <= config.fe_layers else "" for layer in layers}
+    write_image(
+        request.output, draw(witness, [(f"{k}{kind}", maps[k]) for k, kind in kinds.items()])
+    )
     for layer in layers:
         row, column = np.unravel_index(int(maps[layer].argmax()), maps[layer].shape)
         print(
-            f"layer {layer}: {maps[layer].mean():.3f} of the attention goes to the target on "
-            f"average, at most {maps[layer].max():.3f} (row {row}, column {column})"
+            f"layer {layer}{kinds[layer]}: {maps[layer].mean():.3f} of the attention goes to the "
+            f"target on average, at most {maps[layer].max():.3f} (row {row}, column {column})"
         )
     return 0
 
@@ -145,7 +155,7 @@ def track_to(
     raise MediaError(f"{source.name} ends before frame {frame_number}")
 
 
-def draw(witness: Witness, layers: Sequence[tuple[int, npt.NDArray[np.float32]]]) -> Uint8Image:
+def draw(witness: Witness, layers: Sequence[tuple[str, npt.NDArray[np.float32]]]) -> Uint8Image:
     """Template, search region with the predicted box, and a heat map a layer, side by side."""
 
     def panel(crop_rgb: Uint8Image) -> Uint8Image:

@@ -2,11 +2,12 @@
 
 import argparse
 import itertools
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from litetrack_ros.backends.registry import open_backend
-from litetrack_ros.config import ModelChoice
+from litetrack_ros.config import PROVENANCE_KEY, ModelChoice
 from litetrack_ros.datasets.sequences import find_sequences
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import DatasetError
@@ -62,6 +63,13 @@ def run(request: Request) -> int:
     if len(sequences) < 2:
         raise DatasetError("a calibration is judged on sequences left out: give two or more")
     weights = load_weights(request.model)
+    chosen_by = json.loads(weights.metadata.get(PROVENANCE_KEY, "{}")).get("tracked") or {}
+    known = set(chosen_by.get("sequences", ())) & {sequence.name for sequence in sequences}
+    if known:
+        print(
+            f"the model was chosen among others by {len(known)} of these sequences "
+            f"({', '.join(sorted(known))}): the figures below are better than on sequences unseen"
+        )
     settings = list(
         itertools.starmap(
             Thresholds,

@@ -14,14 +14,16 @@ def attention(sequence: Path, model: Path, output: Path, *arguments: str) -> int
     )
 
 
-@pytest.mark.parametrize(("arguments", "layers"), [([], [3, 4]), (["--layer", "4"], [4])])
+@pytest.mark.parametrize(
+    ("arguments", "layers"), [([], ["1 (FE)", "2 (FE)", "3", "4"]), (["--layer", "4"], ["4"])]
+)
 def test_picture(
     tmp_path: Path,
     square_sequence: Path,
     tiny_model: Path,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
-    layers: list[int],
+    layers: list[str],
 ):
     output = tmp_path / "a.png"
     assert attention(square_sequence, tiny_model, output, "--frame", "2", *arguments) == 0
@@ -36,7 +38,7 @@ def test_picture(
     [
         (["--frame", "0"], "starts in frame 1"),
         (["--frame", "12"], "ends before frame 12"),
-        (["--frame", "2", "--layer", "1"], "layer 1 shows no attention"),
+        (["--frame", "2", "--layer", "5"], "no layer 5"),
         (["--frame", "2", "--init-box", "500", "5", "9", "9"], "outside"),
         (["--frame", "2", "--model", "nothing"], "nothing"),
     ],
