@@ -157,7 +157,7 @@ class TrackerConfig:
         clip_margin_px: the box stays this far inside the image and at least this large.
         calibration: makes probabilities of the network's answers; None where it was not fitted.
 
-    Example:
+    Examples:
         >>> import dataclasses
         >>> import litetrack_ros as lt
         >>> backend = lt.open_backend()
@@ -212,7 +212,7 @@ class ModelChoice:
         allow_fallback: go on with the CPU where the device cannot be had.
         threads: CPU threads of one call; 0 is the backend's own choice, one a core.
 
-    Example:
+    Examples:
         >>> import litetrack_ros as lt
         >>> lt.ModelChoice(device="auto", threads=1)  # doctest: +NORMALIZE_WHITESPACE
         ModelChoice(model='litetrack_nano', backend='auto', device='auto', precision='fp32',

@@ -31,7 +31,7 @@ def open_backend(choice: ModelChoice = DEFAULT_CHOICE) -> Backend:
         BackendError: an unknown backend, device or precision, or one that is not available.
         MissingDependencyError: the backend's package is not installed.
 
-    Example:
+    Examples:
         >>> import litetrack_ros as lt
         >>> backend = lt.open_backend(lt.ModelChoice("litetrack_nano", device="cpu", threads=1))
         >>> backend.info.model_name, backend.info.precision
