@@ -245,6 +245,8 @@ def assemble(target: Path) -> None:
             linked = (ROOT / page.parent / path).resolve()
             if not linked.is_relative_to(ROOT) or not linked.exists():
                 raise SystemExit(f"{page} links to {link}, which does not exist")
+            if any(part.startswith(".") for part in linked.relative_to(ROOT).parts):
+                raise SystemExit(f"{page} links to {link}, which MkDocs leaves out of the site")
             if linked.suffix != ".md" and linked.is_file():
                 copy = target / linked.relative_to(ROOT)
                 copy.parent.mkdir(parents=True, exist_ok=True)
