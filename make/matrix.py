@@ -19,21 +19,23 @@ ROOT = Path(__file__).absolute().parents[1]
 FOLDER = ROOT / "build" / "matrix"
 MAX_DIFFERENCE_PX = 0.5
 
-# What runs a model on a robot. Tests that need more skip for want of it.
+# What runs a model on a robot: no PyTorch is installed, and these ask for none.
 TESTS = (
     "test/backends/test_providers.py",
-    "test/tracker",
+    "test/media",
     "test/test_config.py",
-    "test/test_crop.py",
     "test/test_crop_canvas.py",
     "test/test_files.py",
     "test/test_front_door.py",
     "test/test_geometry.py",
     "test/test_image_headers.py",
     "test/test_images.py",
-    "test/test_manifest.py",
+    "test/test_machine.py",
     "test/test_resources.py",
-    "test/test_shipped_model.py",
+    "test/tracker/test_decode.py",
+    "test/tracker/test_point_boxes.py",
+    "test/tracker/test_state.py",
+    "test/tracker/test_still_target.py",
 )
 
 
