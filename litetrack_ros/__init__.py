@@ -2,7 +2,7 @@
 
 What a user of the library needs stands here; each name's docstring has an example that runs.
 
-Example:
+Examples:
     >>> import litetrack_ros as lt
     >>> from litetrack_ros.media.scene import DrawnScene
     >>> (first, init_box), *later = DrawnScene(frames=3)

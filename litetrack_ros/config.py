@@ -178,7 +178,7 @@ class TrackerConfig:
             searched, for cameras that move; the authors' tracker does without.
         calibration: makes probabilities of the network's answers; None where it was not fitted.
 
-    Example:
+    Examples:
         >>> import dataclasses
         >>> import litetrack_ros as lt
         >>> backend = lt.open_backend()
@@ -238,7 +238,7 @@ class ModelChoice:
         allow_fallback: go on with the CPU where the device cannot be had.
         threads: CPU threads of one call; 0 is the backend's own choice, one a core.
 
-    Example:
+    Examples:
         >>> import litetrack_ros as lt
         >>> lt.ModelChoice(device="auto", threads=1)  # doctest: +NORMALIZE_WHITESPACE
         ModelChoice(model='litetrack_nano', backend='auto', device='auto', precision='fp32',

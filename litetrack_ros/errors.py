@@ -21,7 +21,7 @@ def shown(text: str, most: int = 64) -> str:
 class LiteTrackError(Exception):
     """Base of every documented error of this package.
 
-    Example:
+    Examples:
         >>> import litetrack_ros as lt
         >>> try:
         ...     lt.open_backend(lt.ModelChoice("no_such_model"))

@@ -14,16 +14,15 @@ KEYS = {
     "cv2": "python3-opencv",
     "hypothesis": "python3-hypothesis",
     "numpy": "python3-numpy",
-    "onnxruntime": "python3-onnxruntime-pip",
     "psutil": "python3-psutil",
     "pytest": "python3-pytest",
-    "rosbags": "python3-rosbags-pip",
     "torch": "python3-torch",
     "tqdm": "python3-tqdm",
     "yaml": "python3-yaml",
 }
-# rosdep has no key for these: extras of pyproject.toml, imported where a tool needs them.
-WITHOUT_KEY = {"onnx", "safetensors"}
+# No system package holds these, and a released package may not name pip's: extras of
+# pyproject.toml, imported where they are needed.
+WITHOUT_KEY = {"onnx", "onnxruntime", "rosbags", "safetensors"}
 OTHER = {
     "_typeshed",  # of type checkers
     "trax",  # of the VOT toolkit; its test brings a stand-in
@@ -83,3 +82,8 @@ def test_nothing_is_declared_for_nobody(root: Path) -> None:
 def test_what_has_no_key_is_an_extra(root: Path) -> None:
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
     assert all(f'"{name}' in text for name in WITHOUT_KEY)
+
+
+def test_no_key_is_of_pip(root: Path) -> None:
+    """A build farm installs nothing of pip, so that a package with such a key is never released."""
+    assert [key for key in _declared(root, *TYPES) if key.endswith("-pip")] == []

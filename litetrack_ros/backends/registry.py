@@ -1,5 +1,6 @@
 """Opens a model by name or file with the backend asked for."""
 
+import importlib.util
 import logging
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def open_backend(choice: ModelChoice = DEFAULT_CHOICE) -> Backend:
         BackendError: an unknown backend, device or precision, or one that is not available.
         MissingDependencyError: the backend's package is not installed.
 
-    Example:
+    Examples:
         >>> import litetrack_ros as lt
         >>> backend = lt.open_backend(lt.ModelChoice("litetrack_nano", device="cpu", threads=1))
         >>> backend.info.model_name, backend.info.precision
@@ -90,6 +91,8 @@ def _choose_backend(path: Path, device: str, precision: str) -> str:
     except DamagedFileError:
         raise  # where one file is damaged, nothing says that the others are not
     except (BackendError, MissingDependencyError, WeightsError) as reason:
+        if importlib.util.find_spec("torch") is None:
+            raise  # a robot's way out is onnxruntime, not torch
         _log.warning("using torch instead of onnx: %s", reason)
         return "torch"
     return "onnx"

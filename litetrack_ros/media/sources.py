@@ -192,7 +192,7 @@ def open_source(src: str) -> contextlib.closing[Source]:
     Raises:
         MediaError: nothing of the kind can be read there.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> import cv2
         >>> import litetrack_ros as lt

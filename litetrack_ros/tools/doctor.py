@@ -47,6 +47,7 @@ class Request:
 
     model: str
     device: str
+    support: bool
     json: Path | None
 
 
@@ -54,6 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Fill the verb's parser."""
     parser.add_argument("--model", default=DEFAULT_MODEL, help="to test with (%(default)s)")
     parser.add_argument("--device", default="cpu", help="to test on (%(default)s)")
+    parser.add_argument(
+        "--support",
+        action="store_true",
+        help="print one paste for a bug report, with hashes, a ten-second benchmark, DDS settings",
+    )
     add_json_argument(parser)
 
 
@@ -65,6 +71,8 @@ def run(request: Request) -> int:
         "self-test": lambda: check_tracking(request.model, request.device),
         "ROS 2": check_ros,
     }
+    if request.support:
+        print("```text")
     print(f"litetrack {__version__}, Python {platform.python_version()}, {platform.platform()}")
     findings: dict[str, list[Finding]] = {}
     for title, check in groups.items():
@@ -75,9 +83,27 @@ def run(request: Request) -> int:
             findings[title].append(finding)
     faults = sum(f.verdict == FAULT for found in findings.values() for f in found)
     print(f"\n{faults or 'no'} fault{'' if faults == 1 else 's'}")
+    support = list(_print_support(request)) if request.support else []
     figures = {title: [f._asdict() for f in found] for title, found in findings.items()}
-    write_json(request.json, {"faults": faults, "findings": figures})
+    write_json(
+        request.json,
+        {
+            "faults": faults,
+            "findings": figures,
+            **({"support": support} if request.support else {}),
+        },
+    )
     return EXIT_FAULT if faults else 0
+
+
+def _print_support(request: Request) -> Iterator[str]:
+    from litetrack_ros.speed.support import report
+
+    print("\nfor support")
+    for line in report(ModelChoice(request.model, device=request.device)):
+        print(f"  {line}", flush=True)
+        yield line
+    print("```")
 
 
 def check_packages() -> Iterator[Finding]:

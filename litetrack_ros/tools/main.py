@@ -69,6 +69,7 @@ VERBS: dict[str, dict[str, str]] = {
     },
     "node": {
         "select": "select the node's target with the mouse on a live image topic",
+        "health": "is a running node active and without an ERROR; for health checks",
         "overhead": "measure the node's own share of the latency, beside a bare subscriber",
     },
     "bag": {
@@ -80,7 +81,7 @@ VERBS: dict[str, dict[str, str]] = {
 NOUNS = {
     "model": "one model: convert, export, measure, look inside",
     "data": "training data: make and check",
-    "node": "a running node: select its target, measure it",
+    "node": "a running node: select its target, check it, measure it",
     "bag": "rosbag2 bags: record, replay and measure",
 }
 

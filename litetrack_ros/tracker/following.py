@@ -51,7 +51,7 @@ def follow(
         BoxError: no track can start from the box.
         ImageError: something that is no image.
 
-    Example:
+    Examples:
         >>> import litetrack_ros as lt
         >>> from litetrack_ros.media.scene import DrawnScene
         >>> scene = DrawnScene(frames=4)

@@ -73,7 +73,7 @@ def propose_boxes(
         BoxError: the point lies outside the image, is given in parts of the image's size, or lies
             on plain ground.
 
-    Example:
+    Examples:
         >>> from litetrack_ros.geometry import overlap
         >>> from litetrack_ros.media.scene import DrawnScene
         >>> from litetrack_ros.tracker.point_boxes import propose_boxes
@@ -130,7 +130,7 @@ def check_point(point_xy: Sequence[float], width_px: int, height_px: int) -> tup
 class Taps:
     """Points one after the other: a second one at the same place means the next candidate.
 
-    Example:
+    Examples:
         >>> from litetrack_ros.media.scene import DrawnScene
         >>> from litetrack_ros.tracker.point_boxes import Taps
         >>> scene, taps = DrawnScene(frames=1), Taps()

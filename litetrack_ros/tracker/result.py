@@ -45,7 +45,7 @@ class TrackResult:
         state: after this frame.
         timing: of the call, all targets together.
 
-    Example:
+    Examples:
         >>> import litetrack_ros as lt
         >>> from litetrack_ros.media.scene import DrawnScene
         >>> scene = DrawnScene(frames=2)

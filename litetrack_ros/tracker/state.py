@@ -8,7 +8,7 @@ from litetrack_ros.config import TrackerConfig
 class State(enum.IntEnum):
     """A target's state; the numbers are those of the ROS messages.
 
-    Example:
+    Examples:
         >>> import litetrack_ros as lt
         >>> [f"{state.name} {state.value}" for state in lt.State]
         ['IDLE 0', 'INITIALISING 1', 'TRACKING 2', 'LOST 3']

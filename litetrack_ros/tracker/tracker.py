@@ -40,7 +40,7 @@ class MultiTracker:
         backend: runs the network.
         config: overrides the settings stored with the weights.
 
-    Example:
+    Examples:
         >>> import litetrack_ros as lt
         >>> from litetrack_ros.media.scene import DrawnScene
         >>> scene = DrawnScene(frames=2)
@@ -324,7 +324,7 @@ class Tracker:
         backend: runs the network.
         config: overrides the settings stored with the weights.
 
-    Example:
+    Examples:
         >>> import litetrack_ros as lt
         >>> from litetrack_ros.media.scene import DrawnScene
         >>> (first, init_box), (second, true_box) = DrawnScene(frames=2)

@@ -11,7 +11,7 @@ from saved_models import save_small
 
 from litetrack_ros.backends.registry import find_model, open_backend
 from litetrack_ros.config import ModelChoice
-from litetrack_ros.errors import BackendError, WeightsError
+from litetrack_ros.errors import BackendError, MissingDependencyError, WeightsError
 from litetrack_ros.export.onnx_export import export_onnx
 from litetrack_ros.resources import MODEL_SUFFIXES
 
@@ -75,6 +75,14 @@ def test_auto_warns_of_a_stale_export(folder: Path, caplog: pytest.LogCaptureFix
 def test_auto_takes_torch_without_onnxruntime(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert open_backend(ModelChoice(str(folder / "both.safetensors"))).info.backend == "torch"
+
+
+def test_without_either_the_way_out_is_onnxruntime(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """As a Debian package installs: the sentence that configure fails with."""
+    for name in ("onnxruntime", "torch"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingDependencyError, match=r"^onnxruntime .*pip install.*\[onnx\]"):
+        open_backend(ModelChoice(str(folder / "both.safetensors")))
 
 
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
