@@ -58,6 +58,20 @@ def test_select_watch_remove_and_be_told_what_is_wrong(
 
     browser.evaluate("document.querySelector('#targets button').click()")
     browser.wait(f"{TARGETS} == ''", 15)
+    stage.camera.is_still = True  # a tap on what stands still now
+    time.sleep(0.7)
+    x, y, w, h = stage.camera.truth(int(browser.evaluate(f"{DATA}.stamp")))
+    browser.wait("document.getElementById('hint').textContent.includes('Or tap it.')", 15)
+    browser.evaluate("document.getElementById('target').value = 'tapped'")
+    left, top, scale = frame_of(browser)
+    place = left + scale * (x + w / 2), top + scale * (y + h / 2)
+    browser.drag(place, place, steps=1)
+    stage.camera.is_still = False
+    browser.wait(f"{TARGETS}.includes('tapped') && {TARGETS}.includes('TRACKING')", 15)
+    stamp, (tapped,) = shown_boxes(browser)
+    assert overlap(tapped["box"], stage.camera.truth(stamp)) > 0.3, tapped
+    browser.evaluate("document.querySelector('#targets button').click()")
+    browser.wait(f"{TARGETS} == ''", 15)
     select_target(browser, stage.camera, "cup")
     browser.wait(f"{TARGETS}.includes('cup')", 15)
 
