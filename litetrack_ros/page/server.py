@@ -113,7 +113,7 @@ class PageServer:
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=30)
         await self._runner.setup()
         assert self._runner.server is not None  # set up
-        self._connections = Connections(self._runner.server)
+        self._connections = Connections(self._runner.server, context is not None)
         try:
             self._listening = await asyncio.get_running_loop().create_server(
                 self._connections,

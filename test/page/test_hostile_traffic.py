@@ -177,7 +177,11 @@ def test_hostile_traffic_neither_ends_it_nor_fills_it_nor_commands() -> None:
         chosen, _ = process.communicate(timeout=20)
     finally:
         process.kill()
-    print(f"{FRAMES} frames: at most {max(levels) / 1e6:.1f} MB above the level before")
+    tenths = [levels[len(levels) * tenth // 10] / 1e6 for tenth in range(1, 10)]
+    print(
+        f"{FRAMES} frames: at most {max(levels) / 1e6:.1f} MB above the level before; after each "
+        f"tenth {', '.join(f'{mb:.1f}' for mb in tenths)}"
+    )
     assert process.returncode == 0
     assert max(levels) < GROWTH_BYTES
     # Whoever holds the token for it may command, and a mutated command may still be one.

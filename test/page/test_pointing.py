@@ -166,7 +166,7 @@ def test_the_address_with_its_token_leaves_the_address_bar(
     browser.visit(served.base)
     browser.wait("document.body.textContent.includes('needs the address with its token')")
     browser.visit(served.links.view)
-    browser.evaluate("location.reload()")  # as if typed: only the fragment is another
+    browser.call("Page.reload")  # as if typed: only the fragment is another
     browser.wait("document.getElementById('link')?.textContent == 'connected'")
     token = served.links.view.partition("#")[2]
     assert browser.evaluate("location.href") == served.base

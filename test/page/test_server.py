@@ -132,6 +132,8 @@ def test_connections_that_ask_nothing_are_few_and_given_up(
     monkeypatch.setattr(connections, "ASK_WITHIN_S", 1.0)
     served = serve()
     place = ("127.0.0.1", int(served.origin.rpartition(":")[2]))
+    for _ in range(2 * connections.MAX_CONNECTIONS):  # those that went again do not count
+        socket.create_connection(place, timeout=10).close()
     with contextlib.ExitStack() as stack:
         silent = []
         for number in range(connections.MAX_CONNECTIONS + 20):
@@ -139,12 +141,10 @@ def test_connections_that_ask_nothing_are_few_and_given_up(
             one.sendall(b"GET / HTTP/1.1\r\nHost: " * (number % 2))  # and never the rest
             silent.append(one)
         begun_s = time.monotonic()
-        ends = []
         for one in silent:
             with contextlib.suppress(ConnectionError):
                 assert one.recv(10) == b""
-            ends.append(time.monotonic() - begun_s)
-        assert ends[-1] < 5.0
+        assert time.monotonic() - begun_s < 5.0
 
     async def work() -> None:
         async with aiohttp.ClientSession() as session, session.get(served.base) as answer:
