@@ -11,6 +11,7 @@ import ipaddress
 import secrets
 import socket
 import time
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 MAX_CLIENTS = 24
 MAX_MESSAGE_BYTES = 4096
 _TOKEN_BYTES = 24
+_MAX_ADDRESSES = 1000
 
 
 class Role(enum.Enum):
@@ -148,3 +150,24 @@ class Allowance:
             return False
         self._left -= 1.0
         return True
+
+
+class Allowances:
+    """An allowance for each address that asks; those that asked longest ago are forgotten.
+
+    Args:
+        rate_hz, burst: of each; see :class:`Allowance`.
+    """
+
+    def __init__(self, rate_hz: float, burst: float) -> None:
+        self._rate_hz, self._burst = rate_hz, burst
+        self._of: OrderedDict[str, Allowance] = OrderedDict()
+
+    def take(self, address: str) -> bool:
+        """Use one of an address; False where it has none left."""
+        if address not in self._of:
+            self._of[address] = Allowance(self._rate_hz, self._burst)
+        self._of.move_to_end(address)
+        while len(self._of) > _MAX_ADDRESSES:
+            self._of.popitem(last=False)
+        return self._of[address].take()

@@ -31,6 +31,7 @@ _KEPT = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
+_SIGNAL_S = 0.3
 _COUNTS = ("replaced", "caught_up", "rejected")
 _TIMES = ("queue_wait", "conversion", "crop", "model", "decode", "publish")
 
@@ -86,7 +87,9 @@ class Bridge:
     def spin(self) -> None:
         """Hear and ask until ROS is shut down, by a signal or by :meth:`close`."""
         with contextlib.suppress(ExternalShutdownException, KeyboardInterrupt):
-            self._executor.spin()
+            while self._context.ok():
+                # Python learns of a signal when the wait ends: without messages it would not.
+                self._executor.spin_once(timeout_sec=_SIGNAL_S)
 
     def close(self) -> None:
         """End the participant."""

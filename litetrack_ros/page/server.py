@@ -17,13 +17,14 @@ from litetrack_ros.page.access import (
     MAX_CLIENTS,
     MAX_MESSAGE_BYTES,
     Access,
-    Allowance,
+    Allowances,
     Role,
     is_loopback,
     own_address,
     own_names,
 )
 from litetrack_ros.page.client import Client
+from litetrack_ros.page.connections import Connections
 from litetrack_ros.page.feed import Feed, Tracker
 from litetrack_ros.page.ladder import Ladder
 
@@ -37,6 +38,7 @@ _TYPES = {
 _ENTER = "enter.html"
 _OPEN_TO_ALL = ("/enter.js", "/style.css")  # what the door itself needs
 _START_TIMEOUT_S = 20.0
+_PATIENCE_S = 10.0  # with a handshake, and with the body of a request
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -89,7 +91,10 @@ class PageServer:
         self._places = 0
         self._numbers = 0
         self._ladder = Ladder()
-        self._tries = Allowance(5.0, 20.0)
+        self._requests = Allowances(20.0, 300.0)  # a page is ten; all may come at once
+        self._tries = Allowances(1.0, 10.0)
+        self._connections: Connections | None = None
+        self._listening: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> Links:
@@ -107,16 +112,23 @@ class PageServer:
         # The addresses that are asked for stand in no log: they may be anything.
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=30)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, address.host, address.port, ssl_context=context)
+        assert self._runner.server is not None  # set up
+        self._connections = Connections(self._runner.server, context is not None)
         try:
-            await site.start()
+            self._listening = await asyncio.get_running_loop().create_server(
+                self._connections,
+                address.host,
+                address.port,
+                ssl=context,
+                ssl_handshake_timeout=_PATIENCE_S if context else None,
+            )
         except OSError as error:
             await self._runner.cleanup()
             raise PageError(
                 f"cannot serve the page on {address.host}:{address.port}: {error.strerror}; choose "
                 "another with --port"
             ) from error
-        port = int(self._runner.addresses[0][1])
+        port = int(self._listening.sockets[0].getsockname()[1])
         scheme = "https" if context else "http"
         loopback = is_loopback(address.host)
         names = frozenset(n.lower() for n in address.names)
@@ -129,6 +141,8 @@ class PageServer:
 
     async def stop(self) -> None:
         """Close the port and all connections."""
+        if self._listening is not None:
+            self._listening.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -148,9 +162,12 @@ class PageServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Host and origin, always; and the headers of every answer."""
-        access = self._access
-        assert access is not None  # the server has started
+        """How often, host and origin, always; and the headers of every answer."""
+        access, connections = self._access, self._connections
+        assert access is not None and connections is not None  # the server has started
+        connections.note_request(request)
+        if not self._requests.take(request.remote or ""):
+            return web.Response(status=429, text="too many requests\n", headers=_SECURITY_HEADERS)
         name = request.transport.get_extra_info("sockname") if request.transport else None
         reason = access.refusal(
             request.headers.get("Host", ""),
@@ -190,9 +207,13 @@ class PageServer:
         """A token in the body becomes a cookie."""
         access = self._access
         assert access is not None  # the server has started
-        if not self._tries.take():
+        if not self._tries.take(request.remote or ""):
             return web.Response(status=429, text="too many tries\n")
-        token = (await request.read()).decode("ascii", "replace")
+        try:
+            body = await asyncio.wait_for(request.read(), _PATIENCE_S)
+        except asyncio.TimeoutError:
+            raise web.HTTPRequestTimeout from None
+        token = body.decode("ascii", "replace")
         if access.role(token) is None:
             return web.Response(status=401, text="not a token of this server\n")
         answer = web.Response(status=204)

@@ -75,6 +75,11 @@ class Browser:
             self.close()
             raise
 
+    @property
+    def pid(self) -> int:
+        """Of the process that the others of this browser belong to."""
+        return self._process.pid
+
     def close(self) -> None:
         """End it."""
         self._process.terminate()

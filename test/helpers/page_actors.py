@@ -14,6 +14,12 @@ from typing import Any
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.media.scene import DrawnScene
 
+DATA = "document.getElementById('canvas').dataset"
+IS_GREY = "document.getElementById('canvas').classList.contains('stale')"
+IS_LIVE = (
+    f"{DATA}.stamp && !{IS_GREY} && document.getElementById('link').textContent == 'connected'"
+)
+
 
 class SceneCamera:
     """Publishes the demo's scene from a thread, and can be stopped and started."""
@@ -114,3 +120,25 @@ def start_tracker(namespace: str, log_path: Path, **parameters: Any) -> Any:
 def own_namespace() -> str:
     """A namespace that no other test uses."""
     return f"/page_{os.getpid()}_{time.monotonic_ns() % 100000}"
+
+
+def frame_of(browser: Any, width_px: int = 640) -> tuple[float, float, float]:
+    """Left and top edge of the picture in the window, and CSS px to a pixel of the image."""
+    browser.evaluate("document.getElementById('canvas').scrollIntoView()")
+    left, top, width = browser.evaluate(
+        "(r => [r.x, r.y, r.width])(document.getElementById('canvas').getBoundingClientRect())"
+    )
+    return left, top, width / width_px
+
+
+def select_target(browser: Any, camera: SceneCamera, name: str = "") -> None:
+    """Wait for a live picture, and drag a box around the scene's target."""
+    browser.wait(IS_LIVE, 60)
+    browser.evaluate(f"document.getElementById('target').value = {name!r}")
+    camera.is_still = True
+    time.sleep(0.7)  # what is shown now stands still too
+    x, y, w, h = camera.truth(int(browser.evaluate(f"{DATA}.stamp")))
+    left, top, scale = frame_of(browser, camera.scene.width)
+    start, end = (x, y), (x + w, y + h)
+    browser.drag(*((left + scale * px, top + scale * py) for px, py in (start, end)))
+    camera.is_still = False

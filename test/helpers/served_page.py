@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import threading
 import time
 from concurrent.futures import Future
 from typing import Any
@@ -54,3 +57,30 @@ class Served:
         self.feed.add_boxes(stamp, [Box("cup", "TRACKING", (10.0, 20.0, 30.0, 40.0), 0.9)])
         self.feed.add_picture(Picture(stamp, content or self._jpeg, *size_px))
         return stamp
+
+
+def main() -> None:
+    """Serve to those with a token; 15 pictures a second. Prints the links, and at the end of the
+    input the names of the targets that were selected."""
+    from litetrack_ros.page.server import Address, serving
+
+    feed, tracker = Feed("test"), StubTracker()
+    ending = threading.Event()
+    with serving(feed, tracker, Address("0.0.0.0", 0, ("127.0.0.1",))) as links:
+        print(json.dumps(vars(links)), flush=True)
+        served = Served(links, feed, tracker)
+
+        def show() -> None:
+            while not ending.wait(1 / 15):
+                served.show()
+
+        thread = threading.Thread(target=show)
+        thread.start()
+        sys.stdin.read()
+        ending.set()
+        thread.join()
+    print(json.dumps([command.target_id for command in tracker.commands]))
+
+
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from page_actors import DATA, IS_GREY, IS_LIVE, frame_of, select_target
 
 from litetrack_ros.geometry import overlap
 
@@ -17,12 +18,7 @@ pytestmark = [pytest.mark.ros, pytest.mark.slow]
 SAID = "document.getElementById('said').textContent"
 WORDS = "document.getElementById('words').textContent"
 TARGETS = "document.getElementById('targets').textContent"
-DATA = "document.getElementById('canvas').dataset"
 OVERLAY = "(e => e.hidden ? '' : e.textContent)(document.getElementById('overlay'))"
-IS_GREY = "document.getElementById('canvas').classList.contains('stale')"
-IS_LIVE = (
-    f"{DATA}.stamp && !{IS_GREY} && document.getElementById('link').textContent == 'connected'"
-)
 
 
 def shot(browser: Any, name: str) -> None:
@@ -31,27 +27,6 @@ def shot(browser: Any, name: str) -> None:
     if folder:
         browser.evaluate("scrollTo(0, 0)")
         browser.screenshot(Path(folder) / f"{name}.jpg")
-
-
-def frame_of(browser: Any) -> tuple[float, float, float]:
-    """Left and top edge of the picture in the window, and CSS px to a pixel of the image."""
-    browser.evaluate("document.getElementById('canvas').scrollIntoView()")
-    left, top, width = browser.evaluate(
-        "(r => [r.x, r.y, r.width])(document.getElementById('canvas').getBoundingClientRect())"
-    )
-    return left, top, width / 640
-
-
-def select(browser: Any, stage: Any, name: str = "") -> None:
-    """Drag a box around the scene's target."""
-    browser.evaluate(f"document.getElementById('target').value = {name!r}")
-    stage.camera.is_still = True
-    time.sleep(0.7)  # what is shown now stands still too
-    x, y, w, h = stage.camera.truth(int(browser.evaluate(f"{DATA}.stamp")))
-    left, top, scale = frame_of(browser)
-    start, end = (x, y), (x + w, y + h)
-    browser.drag(*((left + scale * px, top + scale * py) for px, py in (start, end)))
-    stage.camera.is_still = False
 
 
 def shown_boxes(browser: Any) -> tuple[int, list[dict[str, Any]]]:
@@ -70,7 +45,7 @@ def test_select_watch_remove_and_be_told_what_is_wrong(
     assert "for this machine alone" in page.printed
     assert all(address.startswith(page.url) for address in browser.requests)
 
-    select(browser, stage, "cup")
+    select_target(browser, stage.camera, "cup")
     browser.wait(f"{TARGETS}.includes('cup') && {TARGETS}.includes('TRACKING')", 15)
     overlaps = []
     for _ in range(8):  # drawn over the picture of its own stamp
@@ -83,7 +58,21 @@ def test_select_watch_remove_and_be_told_what_is_wrong(
 
     browser.evaluate("document.querySelector('#targets button').click()")
     browser.wait(f"{TARGETS} == ''", 15)
-    select(browser, stage, "cup")
+    stage.camera.is_still = True  # a tap on what stands still now
+    time.sleep(0.7)
+    x, y, w, h = stage.camera.truth(int(browser.evaluate(f"{DATA}.stamp")))
+    browser.wait("document.getElementById('hint').textContent.includes('Or tap it.')", 15)
+    browser.evaluate("document.getElementById('target').value = 'tapped'")
+    left, top, scale = frame_of(browser)
+    place = left + scale * (x + w / 2), top + scale * (y + h / 2)
+    browser.drag(place, place, steps=1)
+    stage.camera.is_still = False
+    browser.wait(f"{TARGETS}.includes('tapped') && {TARGETS}.includes('TRACKING')", 15)
+    stamp, (tapped,) = shown_boxes(browser)
+    assert overlap(tapped["box"], stage.camera.truth(stamp)) > 0.3, tapped
+    browser.evaluate("document.querySelector('#targets button').click()")
+    browser.wait(f"{TARGETS} == ''", 15)
+    select_target(browser, stage.camera, "cup")
     browser.wait(f"{TARGETS}.includes('cup')", 15)
 
     phone = open_browser()  # a second client, which selects another target by touch

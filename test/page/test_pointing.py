@@ -82,9 +82,15 @@ def test_a_box_arrives_within_a_css_pixel(
         browser.wait(f"{said} == 'done'")
         browser.evaluate("document.getElementById('said').textContent = ''")
         command = shown.served.tracker.commands[before]
-        css_px = browser.evaluate("document.getElementById('canvas').clientWidth") / width
+        edge_x, edge_y, wide = browser.evaluate(
+            "(r => [r.x, r.y, r.width])(document.getElementById('canvas').getBoundingClientRect())"
+        )
+        css_px = wide / width
         found = np.array(command.numbers)
         found[2:] += found[:2]
+        pointer = (np.array([left, top, right, bottom]) - [edge_x, edge_y] * 2) / css_px
+        assert np.abs(found - pointer).max() <= 1.0 / css_px, (window, found, pointer)
+        # And what is seen there is what is there in the image.
         wanted = np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]])
         # One more for the coded picture: the edge of what is bright is found to one of its pixels.
         allowed = 1.0 / css_px + max(1.0, width / 640)
@@ -121,9 +127,15 @@ def test_a_tap_is_a_point_where_the_node_takes_points(shown: Any, browser: Any) 
     browser.wait("document.getElementById('hint').textContent.includes('Or tap it.')")
     browser.drag(place, place, steps=1)
     browser.wait("document.getElementById('said').textContent == 'done'")
-    (command,) = shown.served.tracker.commands
-    assert command.kind == "point"
-    assert command.numbers == pytest.approx((200, 120), abs=640 / width)
+    browser.evaluate("document.getElementById('said').textContent = ''")
+    for name in ("Enter", "ArrowRight", " "):
+        browser.call("Input.dispatchKeyEvent", type="keyDown", key=name)
+        browser.call("Input.dispatchKeyEvent", type="keyUp", key=name)
+    browser.wait("document.getElementById('said').textContent == 'done'")
+    tapped, typed = shown.served.tracker.commands
+    assert tapped.kind == typed.kind == "point"
+    assert tapped.numbers == pytest.approx((200, 120), abs=640 / width)
+    assert typed.numbers == pytest.approx((326.4, 240))
 
 
 def test_a_picture_that_stands_still_is_grey_within_1200_ms(shown: Any, browser: Any) -> None:
@@ -154,7 +166,7 @@ def test_the_address_with_its_token_leaves_the_address_bar(
     browser.visit(served.base)
     browser.wait("document.body.textContent.includes('needs the address with its token')")
     browser.visit(served.links.view)
-    browser.evaluate("location.reload()")  # as if typed: only the fragment is another
+    browser.call("Page.reload")  # as if typed: only the fragment is another
     browser.wait("document.getElementById('link')?.textContent == 'connected'")
     token = served.links.view.partition("#")[2]
     assert browser.evaluate("location.href") == served.base

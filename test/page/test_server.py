@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import gc
+import contextlib
 import json
-import os
-import random
+import socket
 import ssl
 import subprocess
 import time
@@ -15,16 +13,16 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from served_page import Served, StubTracker
 
 from litetrack_ros.errors import PageError
-from litetrack_ros.page.access import MAX_CLIENTS, Access, Allowance, Role
+from litetrack_ros.page.access import MAX_CLIENTS, Access, Allowance, Allowances, Role
 from litetrack_ros.page.feed import Feed
 
 aiohttp: Any = pytest.importorskip("aiohttp")
 server: Any = pytest.importorskip("litetrack_ros.page.server")
+connections: Any = pytest.importorskip("litetrack_ros.page.connections")
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -97,6 +95,62 @@ def test_so_many_a_second_and_some_more_at_once() -> None:
     assert [allowance.take() for _ in range(5)].count(True) <= 4
     time.sleep(0.01)
     assert allowance.take()
+
+
+def test_an_address_that_asks_much_is_refused_and_others_are_not() -> None:
+    allowances = Allowances(0.001, 3.0)
+    assert [allowances.take("a") for _ in range(4)] == [True, True, True, False]
+    assert allowances.take("b")
+    for number in range(2000):  # what many addresses leave behind is bounded
+        allowances.take(str(number))
+    assert len(allowances._of) == 1000
+
+
+def test_too_many_requests_of_one_address(serve: Callable[..., Served]) -> None:
+    served = serve()
+
+    async def work() -> None:
+        async with aiohttp.ClientSession() as session:
+            statuses = []
+            for _ in range(400):
+                async with session.get(served.base + "icon.svg") as answer:
+                    statuses.append(answer.status)
+            assert set(statuses) == {200, 429} and statuses[:250] == [200] * 250
+        elsewhere = aiohttp.TCPConnector(local_addr=("127.0.0.9", 0))
+        async with (
+            aiohttp.ClientSession(connector=elsewhere) as session,
+            session.get(served.base) as answer,
+        ):
+            assert answer.status == 200
+
+    run(work())
+
+
+def test_connections_that_ask_nothing_are_few_and_given_up(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "ASK_WITHIN_S", 1.0)
+    served = serve()
+    place = ("127.0.0.1", int(served.origin.rpartition(":")[2]))
+    for _ in range(2 * connections.MAX_CONNECTIONS):  # those that went again do not count
+        socket.create_connection(place, timeout=10).close()
+    with contextlib.ExitStack() as stack:
+        silent = []
+        for number in range(connections.MAX_CONNECTIONS + 20):
+            one = stack.enter_context(socket.create_connection(place, timeout=10))
+            one.sendall(b"GET / HTTP/1.1\r\nHost: " * (number % 2))  # and never the rest
+            silent.append(one)
+        begun_s = time.monotonic()
+        for one in silent:
+            with contextlib.suppress(ConnectionError):
+                assert one.recv(10) == b""
+        assert time.monotonic() - begun_s < 5.0
+
+    async def work() -> None:
+        async with aiohttp.ClientSession() as session, session.get(served.base) as answer:
+            assert answer.status == 200
+
+    run(work())
 
 
 def test_nothing_is_served_but_the_pages_own_files(serve: Callable[..., Served]) -> None:
@@ -273,95 +327,6 @@ def test_a_viewer_that_stopped_reading_holds_up_nobody(serve: Callable[..., Serv
             await stuck.close()
 
     run(work())
-
-
-def mutated(random_: random.Random, stamp: int) -> str | bytes:
-    """A frame that is wrong in one way or another."""
-    good = command(stamp, sure=True)
-    kind = random_.randrange(8)
-    if kind == 0:
-        return random_.randbytes(random_.randrange(200))
-    if kind == 1:
-        return "".join(chr(random_.randrange(1, 0x800)) for _ in range(random_.randrange(100)))
-    if kind == 2:
-        place = random_.randrange(len(good))
-        return good[:place] + chr(random_.randrange(32, 127)) + good[place + 2 :]
-    if kind == 3:
-        return "[" * random_.randrange(1, 3000)
-    if kind == 4:
-        return command(stamp, numbers=random_.choice([None, [], ["1"] * 4, [1e400] * 4, {}]))
-    if kind == 5:
-        wrong = random_.choice([1, None, "-1", "9" * 400, "x", []])
-        return json.dumps({**json.loads(good), "stamp": wrong})
-    if kind == 6:
-        return json.dumps({"type": random_.choice(["seen", "view", "ping", None, 3, "hello"])})
-    return "x" * random_.randrange(3000, 9000)
-
-
-def _resident(process: psutil.Process) -> int:
-    """Resident memory without what only waits to be given back: other tests ran here before."""
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
-    return int(process.memory_info().rss)
-
-
-def test_hostile_traffic_neither_ends_it_nor_fills_it(serve: Callable[..., Served]) -> None:
-    served = serve()
-    frames = int(os.environ.get("LITETRACK_HOSTILE_FRAMES", 4000))
-    random_ = random.Random(0)
-    process = psutil.Process()
-
-    async def work() -> int:
-        async with aiohttp.ClientSession() as session:
-
-            async def connect() -> Any:
-                for _ in range(100):  # the server may still be parting with the last one
-                    try:
-                        return await session.ws_connect(
-                            served.base + "socket", origin=served.origin
-                        )
-                    except aiohttp.WSServerHandshakeError as error:
-                        assert error.status == 503
-                        await asyncio.sleep(0.05)
-                raise AssertionError("a client that went is never given up")
-
-            clients = [await connect() for _ in range(20)]
-            for client in clients:
-                await receive(client, "hello")
-            stamp = served.show()
-            before = _resident(process)
-            sent, socket = 0, await connect()
-            while sent < frames:
-                try:
-                    frame = mutated(random_, stamp)
-                    if isinstance(frame, bytes):
-                        await socket.send_bytes(frame)
-                    else:
-                        await socket.send_str(frame)
-                    sent += 1
-                except (ConnectionError, aiohttp.ClientError):
-                    await socket.close()
-                    socket = await connect()
-                if socket.closed:
-                    socket = await connect()
-                if sent % 20 == 0:
-                    await asyncio.sleep(0)
-                    message = await socket.receive()
-                    if message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED):
-                        await socket.close()
-                        socket = await connect()
-            grown = _resident(process) - before
-            await socket.close()
-            last = await connect()  # it still serves
-            await receive(last, "hello")
-            for client in (*clients, last):
-                await client.close()
-            return grown
-
-    grown = run(work())
-    assert grown < 20e6
-    # What was a command in spite of all is one of the client's own: nothing else came through.
-    assert all(c.numbers and len(c.numbers) == 4 for c in served.tracker.commands)
 
 
 def test_no_more_clients_than_allowed(serve: Callable[..., Served]) -> None:

@@ -61,7 +61,7 @@ function newState(message) {
   find("you").textContent = you ? `You are ${find("who").value.trim() || you}.` : "";
   const point = message.abilities.includes("point") ? " Or tap it." : "";
   find("hint").textContent = control === false ? "You may watch, but not select."
-    : `Drag a box around what is to be followed.${point} With keys: Enter on the picture, arrows, Shift and arrows, Enter.`;
+    : `Drag a box around what is to be followed.${point} With keys: Enter on the picture, arrows, Shift and arrows, Enter${point && " (or Space: its middle)"}.`;
 }
 
 // Lines stay while their target does, so that a button that is being pressed is not exchanged.

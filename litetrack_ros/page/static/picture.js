@@ -166,6 +166,10 @@ export class PictureView {
     } else if (event.key === "Enter" && this.drag.keys) {
       event.preventDefault();
       return this.choose("box", this.dragged());
+    } else if (event.key === " " && this.drag?.keys) {
+      event.preventDefault();
+      const [x, y, w, h] = this.dragged();
+      return this.choose("point", [x + w / 2, y + h / 2]);
     } else if (event.key === "Escape" && this.drag) {
       event.preventDefault();
       return this.leave();
