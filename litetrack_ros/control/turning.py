@@ -97,7 +97,7 @@ class AngularVelocities:
         return np.asarray(cv2.Rodrigues(-total)[0], dtype=np.float64)
 
 
-def quaternion_matrix(text: str) -> FloatArray:
+def parse_quaternion(text: str) -> FloatArray:
     """The rotation ``(3, 3)`` of a quaternion written as ``x,y,z,w``.
 
     Raises:
@@ -108,9 +108,13 @@ def quaternion_matrix(text: str) -> FloatArray:
     except ValueError:
         raise ConfigError(f"'{shown(text)}' is no quaternion: write x,y,z,w") from None
     length = float(np.sqrt(x * x + y * y + z * z + w * w))
-    if not np.isfinite(length) or abs(length - 1.0) > 0.01:
+    if not abs(length - 1.0) < 0.01:
         raise ConfigError(f"the quaternion '{shown(text)}' is no rotation: its length is not 1")
-    x, y, z, w = x / length, y / length, z / length, w / length
+    return quaternion_matrix(x / length, y / length, z / length, w / length)
+
+
+def quaternion_matrix(x: float, y: float, z: float, w: float) -> FloatArray:
+    """The rotation ``(3, 3)`` of a quaternion of length 1."""
     return np.array(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from litetrack_ros.control.camera_model import Calibration, CameraModel
-from litetrack_ros.control.turning import AngularVelocities, Turn, quaternion_matrix
+from litetrack_ros.control.turning import AngularVelocities, Turn, parse_quaternion
 from litetrack_ros.errors import ConfigError
 
 K = (500.0, 0.0, 319.5, 0.0, 500.0, 239.5, 0.0, 0.0, 1.0)
@@ -87,7 +87,7 @@ def test_impossible_samples_are_refused(value: tuple):
 
 def test_a_body_frame_is_turned_into_the_optical_one():
     """Body: x forward, y left, z up. Its z is the optical frame's -y."""
-    body_to_optical = quaternion_matrix("0.5,-0.5,0.5,0.5")
+    body_to_optical = parse_quaternion("0.5,-0.5,0.5,0.5")
     assert body_to_optical @ (1, 0, 0) == pytest.approx([0, 0, 1])  # forward
     assert body_to_optical @ (0, 1, 0) == pytest.approx([-1, 0, 0])  # left
     assert body_to_optical @ (0, 0, 1) == pytest.approx([0, -1, 0])  # up
@@ -100,4 +100,4 @@ def test_a_body_frame_is_turned_into_the_optical_one():
 @pytest.mark.parametrize("text", ["", "1,2,3", "a,b,c,d", "1,1,1,1", "nan,0,0,1"])
 def test_what_is_no_rotation_is_said(text: str):
     with pytest.raises(ConfigError, match="quaternion"):
-        quaternion_matrix(text)
+        parse_quaternion(text)
