@@ -113,13 +113,15 @@ def predict_run(
             size = float(np.sqrt(boxes[last][2] * boxes[last][3]))
             hit = overlap(boxes[last], truth_xywh[last]) > 0
             notes.append((*error[:2], *sigma, size, float(run.scores[last]), float(hit)))
-    scored = np.isfinite(truth_xywh).all(axis=1)
-    scored[0] = False
+    scored = np.flatnonzero(np.isfinite(truth_xywh).all(axis=1))
+    scored = scored[scored > 0]
     table = np.array(notes).reshape(-1, 7)
     table = table[np.isfinite(table).all(axis=1)]
     return PredictedRun(
         run.name,
-        *(overlap(b, truth_xywh)[scored] for b in (boxes, streamed, predicted)),
+        lockstep=overlap(boxes, truth_xywh)[scored],
+        streaming=overlap(streamed, truth_xywh)[scored],
+        predicted=overlap(predicted, truth_xywh)[scored],
         errors_px=table[:, :2],
         sigmas_px=table[:, 2:4],
         sizes_px=table[:, 4],
