@@ -18,7 +18,7 @@ SOURCE = Path(__file__).resolve().parents[1] / PACKAGE
 # configuration, errors. A new part fails here until somebody says where it stands.
 BASE = frozenset({""})
 TRACKING = BASE | {"model", "backends", "tracker"}
-EVALUATING = TRACKING | {"media", "datasets", "report", "evaluation"}
+EVALUATING = TRACKING | {"media", "datasets", "report", "control", "evaluation"}
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "front door": TRACKING | {"media"},  # the package's own __init__
     "": BASE,
@@ -27,14 +27,15 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "model": BASE | {"model"},
     "backends": BASE | {"model", "backends"},
     "tracker": TRACKING,
+    "control": TRACKING | {"control"},
     "datasets": BASE | {"media", "datasets"},
     "pairs": BASE | {"media", "datasets", "pairs"},
     "evaluation": EVALUATING,
     "export": EVALUATING | {"export"},
     "speed": EVALUATING | {"export", "speed"},
     "training": EVALUATING | {"pairs", "training"},
-    "node": TRACKING | {"media", "node", "msg", "srv"},
-    "page": TRACKING | {"media", "node", "msg", "srv", "page"},
+    "node": TRACKING | {"media", "control", "node", "msg", "srv"},
+    "page": TRACKING | {"media", "control", "node", "msg", "srv", "page"},
     "replay": EVALUATING | {"node", "msg", "replay"},
     "tools": EVALUATING
     | {"pairs", "export", "speed", "training", "replay", "node", "page", "tools"},
@@ -55,6 +56,7 @@ ROS = frozenset(
         "launch_ros",
         "lifecycle_msgs",
         "message_filters",
+        "nav_msgs",
         "rcl_interfaces",
         "rclpy",
         "rosbag2_py",
@@ -63,7 +65,9 @@ ROS = frozenset(
         "sensor_msgs",
         "std_msgs",
         "std_srvs",
+        "tf2_ros",
         "vision_msgs",
+        "visualization_msgs",
     }
 )
 KNOW_ROS = frozenset({"node", "page", "replay"})
@@ -249,7 +253,7 @@ def test_everything_else_imports_without_ros():
 
 
 # What runs a model from an ONNX file, from a video or a camera topic to boxes.
-TORCH_FREE = ("", "backends", "tracker", "media")
+TORCH_FREE = ("", "backends", "tracker", "media", "control")
 TORCH = "litetrack_ros.backends.torch_backend"
 
 
@@ -261,7 +265,15 @@ def test_the_onnx_path_imports_without_torch():
 @pytest.mark.ros
 def test_the_node_imports_without_torch():
     names = [name for name in modules() if part_of(name) == "node"]
-    optional = {"cv_bridge", "vision_msgs", "launch", "launch_ros"}
+    optional = {
+        "cv_bridge",
+        "vision_msgs",
+        "visualization_msgs",
+        "nav_msgs",
+        "tf2_ros",
+        "launch",
+        "launch_ros",
+    }
     import_without(NEVER | optional | {"torch", "safetensors"}, names)
 
 

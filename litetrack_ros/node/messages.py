@@ -90,6 +90,7 @@ class Outputs:
         tell: takes events of targets.
         vision_msgs: the module ``vision_msgs.msg`` to publish ~/detections too, or None.
         default_class: the class of the targets there.
+        follow_up: takes each image's results after they were sent.
     """
 
     def __init__(
@@ -101,7 +102,9 @@ class Outputs:
         tell: Callable[[Event], None],
         vision_msgs: Any = None,
         default_class: str = "",
+        follow_up: Callable[[Tracked], None] | None = None,
     ) -> None:
+        self._follow_up = follow_up
         self._node = node
         self._slot = slot
         self._board = board
@@ -138,6 +141,8 @@ class Outputs:
             self._detections.publish(
                 detections(self._vision_msgs, header, tracked.results, self._default_class)
             )
+        if self._follow_up is not None:
+            self._follow_up(tracked)
         for stage, window in self.windows.items():
             window.add(getattr(timing, f"{stage}_ms"))
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from litetrack_ros.backends.base import Backend
+from litetrack_ros.node.control_outputs import ControlOutputs
 from litetrack_ros.node.diagnostics import (
     NoticeBoard,
     Status,
@@ -29,15 +30,29 @@ class NodeSession:
         backend: runs the network.
         slot: holds the images.
         outputs: sends the results.
+        control: sends what follows from them, None where no parameter asks for that.
     """
 
-    def __init__(self, backend: Backend, slot: FrameSlot, outputs: Outputs) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        slot: FrameSlot,
+        outputs: Outputs,
+        control: ControlOutputs | None = None,
+    ) -> None:
         self.backend = backend
         self.slot = slot
         self.outputs = outputs
+        self.control = control
         self.is_enabled = True
         self.images: ImageInput | None = None
         self.worker: TrackingWorker | None = None
+
+    def destroy(self) -> None:
+        """Take the topics of results away."""
+        self.outputs.destroy()
+        if self.control is not None:
+            self.control.destroy()
 
     def statuses(
         self,

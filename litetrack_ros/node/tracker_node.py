@@ -22,6 +22,7 @@ from litetrack_ros.node.compat import (
     optional_module,
     parameter_override_names,
 )
+from litetrack_ros.node.control_outputs import open_control
 from litetrack_ros.node.declaration import NodeParameters
 from litetrack_ros.node.diagnostics import (
     NoticeBoard,
@@ -198,17 +199,19 @@ class TrackerNode(LifecycleNode):
         self._board.clear()
         slot = FrameSlot(FrameRing(values["ring_s"], values["ring_mb"] * 1_000_000))
         slot.close()
+        control = open_control(self, values, self._board, vision_msgs)
         outputs = Outputs(
             self,
             slot,
             self._board,
             lambda: self._values,
-            self._events.tell,
+            self._tell,
             vision_msgs,
             values["default_class"],
+            None if control is None else control.send,
         )
         self._desk.max_targets = values["max_targets"]
-        return NodeSession(backend, slot, outputs)
+        return NodeSession(backend, slot, outputs, control)
 
     def _open_backend(self, values: Mapping[str, Any]) -> Backend:
         backend = self._opener(model_choice(values))
@@ -238,7 +241,7 @@ class TrackerNode(LifecycleNode):
         self._stop(reason, timeout_s)
         session, self._session = self._session, None
         if session is not None:
-            session.outputs.destroy()
+            session.destroy()
 
     # Callbacks
 
@@ -258,6 +261,11 @@ class TrackerNode(LifecycleNode):
     def _wake_worker(self) -> None:
         if self._session is not None:
             self._session.slot.nudge()
+
+    def _tell(self, event: Event) -> None:
+        if self._session is not None and self._session.control is not None:
+            self._session.control.take(event)
+        self._events.tell(event)
 
     def _on_request_end(self, request: InitRequest) -> None:
         """Tell of the end of any request, in whatever thread it came about."""

@@ -73,6 +73,7 @@ VERBS: dict[str, dict[str, str]] = {
         "select": "select the node's target with the mouse on a live image topic",
         "health": "is a running node active and without an ERROR; for health checks",
         "overhead": "measure the node's own share of the latency, beside a bare subscriber",
+        "prediction": "score boxes that are moved on to the moment of use, and their covariance",
     },
     "bag": {
         "record": "make a bag from a video, a folder of images or a sequence",
