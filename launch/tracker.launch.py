@@ -34,6 +34,9 @@ def start(context, *_):
         parameters=[LaunchConfiguration("params_file"), overrides],
         remappings=[("image", LaunchConfiguration("image"))],
         output="screen",
+        # One that crashed, or ended itself because a call of the model never returned.
+        respawn=LaunchConfiguration("respawn").perform(context).lower() in ("true", "1"),
+        respawn_delay=2.0,
     )
     if LaunchConfiguration("page").perform(context).lower() not in ("true", "1"):
         return [node]
@@ -70,6 +73,9 @@ def generate_launch_description():
             default_value="",
             description="true: configure and activate at start; false: wait for transitions "
             "(empty: as in the file)",
+        ),
+        DeclareLaunchArgument(
+            "respawn", default_value="true", description="start the node again when it has ended"
         ),
         DeclareLaunchArgument(
             "page", default_value="false", description="serve the operator's page too"

@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import json
 import math
+import reprlib
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from litetrack_ros.resources import config_names, config_path
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+_MAX_YAML_BYTES = 1 << 20
 
 Interaction = Literal["asynchronous", "joint"]
 Stem = Literal["patch16", "efficientnet_lite0"]
@@ -309,15 +312,31 @@ def from_mapping(kind: type[Config], values: Mapping[str, Any], origin: str) -> 
         raise ConfigError(f"{origin}: {error}") from error
 
 
+def parse_yaml(text: str) -> Any:
+    """What YAML says, without tags.
+
+    Raises:
+        ValueError: it is not YAML, nested too deep, or holds a number too long to be one.
+    """
+    try:
+        return yaml.safe_load(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
 
     Raises:
-        ConfigError: the file is missing, is not YAML, or does not hold a mapping.
+        ConfigError: the file is missing, too large, is not YAML, or does not hold a mapping.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        with path.open("rb") as file:
+            content = file.read(_MAX_YAML_BYTES + 1)
+        values = parse_yaml(content.decode()) if len(content) <= _MAX_YAML_BYTES else None
+    except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read the configuration {path}: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"the configuration {path} must hold 'key: value' lines")
@@ -353,11 +372,19 @@ def from_json(kind: type[Config], text: str, origin: str) -> Config:
     """
     try:
         values = json.loads(text)
-    except json.JSONDecodeError as error:
+    # Of nesting too deep, and of numbers too long to be any.
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{origin}: the configuration is not JSON ({error})") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{origin}: the configuration is not a JSON object")
     return from_mapping(kind, values, origin)
+
+
+def _brief(value: Any) -> str:
+    """A value as it stands in a message: a few lines of YAML may be worth gigabytes of text."""
+    short = reprlib.Repr()
+    short.maxlevel, short.maxstring, short.maxlist = 2, 200, 20
+    return short.repr(value)
 
 
 def _convert_value(value: Any, wanted: Any, where: str) -> Any:
@@ -367,22 +394,22 @@ def _convert_value(value: Any, wanted: Any, where: str) -> Any:
     if isinstance(wanted, type) and dataclasses.is_dataclass(wanted):
         if isinstance(value, Mapping):
             return from_mapping(wanted, value, where)
-        raise ConfigError(f"{where} is {value!r}, but must hold 'key: value' lines")
+        raise ConfigError(f"{where} is {_brief(value)}, but must hold 'key: value' lines")
     if typing.get_origin(wanted) is tuple:
         count = None if choices[-1] is ... else len(choices)
         if isinstance(value, list | tuple) and value and count in (None, len(value)):
             return tuple(_convert_value(each, choices[0], where) for each in value)
-        wanted_count = "" if count is None else f"{count} "
-        raise ConfigError(f"{where} is {value!r}, but must be a list of {wanted_count}numbers")
+        many = "" if count is None else f"{count} "
+        raise ConfigError(f"{where} is {_brief(value)}, but must be a list of {many}numbers")
     if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if choices:
         if value in choices:
             return value
-        raise ConfigError(f"{where} is {value!r}, but must be one of {', '.join(choices)}")
+        raise ConfigError(f"{where} is {_brief(value)}, but must be one of {', '.join(choices)}")
     if type(value) is wanted:
         return value
-    raise ConfigError(f"{where} is {value!r}, but must be of type {wanted.__name__}")
+    raise ConfigError(f"{where} is {_brief(value)}, but must be of type {wanted.__name__}")
 
 
 def _check_choices(config: ModelConfig) -> None:
@@ -394,4 +421,4 @@ def _check_choices(config: ModelConfig) -> None:
 
 def _check(config: "DataclassInstance", key: str, holds: bool, rule: str) -> None:
     if not holds:
-        raise ConfigError(f"{key} is {getattr(config, key)!r}, but must be {rule}")
+        raise ConfigError(f"{key} is {_brief(getattr(config, key))}, but must be {rule}")

@@ -21,6 +21,7 @@ _EFFORT = {"webp": 2.0, "tiff": 2.0, "jp2": 4.0}
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _TIFF_SIZE_TAGS = (256, 257)  # ImageWidth, ImageLength
 _MAX_PAGES = 64
+_MAX_CHUNKS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,15 @@ class ImageHeader:
         format: one of :data:`FORMATS`.
         width, height: px; of several pages or claims the largest.
         effort: time or memory that a pixel takes to decode, in units of a plain JPEG's or PNG's.
+        is_whole: False for a PNG that is cut, or a part of which claims to be longer than the file:
+            OpenCV makes room for a part by its word alone, gigabytes for a kilobyte.
     """
 
     format: str
     width: int
     height: int
     effort: float = 1.0
+    is_whole: bool = True
 
 
 def read_header(encoded: bytes) -> ImageHeader | None:
@@ -63,7 +67,20 @@ def read_header(encoded: bytes) -> ImageHeader | None:
 def _png(encoded: bytes) -> ImageHeader:
     width, height, depth, colour = struct.unpack_from(">IIBB", encoded, 16)
     effort = max(1.0, _PNG_CHANNELS.get(colour, 4) * depth / 24)
-    return ImageHeader("png", width, height, effort)
+    return ImageHeader("png", width, height, effort, _are_chunks_whole(encoded))
+
+
+def _are_chunks_whole(encoded: bytes) -> bool:
+    """Whether a PNG's chunks lie in its file, up to the last one."""
+    position = len(PNG_SIGNATURE)
+    for _ in range(_MAX_CHUNKS):
+        if position + 12 > len(encoded):
+            return False
+        length, name = struct.unpack_from(">I4s", encoded, position)
+        position += 12 + length
+        if name == b"IEND":
+            return position <= len(encoded)
+    return False
 
 
 def _jpeg(encoded: bytes) -> ImageHeader | None:

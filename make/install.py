@@ -20,6 +20,7 @@ import ros_wheels
 ROOT = Path(__file__).absolute().parents[1]
 VENV = ROOT / ".venv"
 RECORD = VENV / "installed.json"
+LOCK = ROOT / "requirements.lock"
 
 # A version whose package installs without CUDA here. The newest one would bring gigabytes.
 TORCH = "torch==2.13.0"
@@ -106,8 +107,15 @@ def make_environment(ros: str) -> Record:
     return Record(RECORD)
 
 
-def install_packages(record: Record, ros: str, opencv: str) -> None:
-    """Installs this package (as a link to the checkout) with what its tools and tests need."""
+def install_packages(record: Record, ros: str, opencv: str, locked: bool) -> None:
+    """Installs this package (as a link to the checkout) with what its tools and tests need.
+
+    Args:
+        record: of the steps done.
+        ros: where ROS comes from.
+        opencv: the extra of that name.
+        locked: the versions of requirements.lock, whose hashes are compared, and no others.
+    """
     # A robot's own builds, made for its GPU, are left alone.
     provided = {
         name
@@ -120,12 +128,20 @@ def install_packages(record: Record, ros: str, opencv: str) -> None:
     torch = [] if "torch" in provided else [TORCH]
     requirements = [*BUILD_TOOLS, *extras, *torch]
     state = fingerprint(ROOT / "pyproject.toml", ROOT / "setup.py", *requirements)
+    if locked:
+        if provided:
+            raise SystemExit(f"make install: LOCKED would hide this robot's {', '.join(provided)}")
+        state = fingerprint(state, LOCK)
     if record.done.get("packages") == state:
         return
     pip("install", *BUILD_TOOLS)
     # "compat" puts the checkout itself on sys.path, ahead of the messages' folder.
     editable = ["--no-build-isolation", "--config-settings", "editable_mode=compat"]
-    pip("install", *torch, *editable, "--editable", f".[{','.join(extras)}]")
+    if locked:
+        pip("install", "--require-hashes", "--requirement", str(LOCK))
+        pip("install", "--no-deps", *editable, "--editable", ".")
+    else:
+        pip("install", *torch, *editable, "--editable", f".[{','.join(extras)}]")
     record.set("packages", state)
 
 
@@ -217,10 +233,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ros-wheels", default="", choices=("", "none", *ros_wheels.DISTRIBUTIONS))
     parser.add_argument("--opencv", default="opencv-contrib-headless")
+    parser.add_argument("--locked", default="", choices=("", "0", "1"))
     arguments = parser.parse_args()
     ros = choose_ros(arguments.ros_wheels, Record(RECORD).done.get("ros", ""))
     record = make_environment(ros)
-    install_packages(record, ros, arguments.opencv)
+    install_packages(record, ros, arguments.opencv, arguments.locked == "1")
     install_ros(record, ros)
     build_messages(record, ros)
     if ros == "none":

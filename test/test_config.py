@@ -63,3 +63,33 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 def test_faulty_json(text: str) -> None:
     with pytest.raises(ConfigError, match="some file"):
         from_json(ModelConfig, text, "some file")
+
+
+NESTED = ", ".join(
+    f"&{two} [{', '.join(['*' + one] * 9)}]"
+    for one, two in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 2000, "? " * 2000, f"name: {'9' * 5000}", f"name: [&a [x], {NESTED}]", "x" * (2 << 20)],
+    ids=["deep", "deep keys", "long number", "nine to the ninth", "large"],
+)
+def test_yaml_that_was_made_to_do_harm_is_refused_in_a_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "model.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        from_mapping(ModelConfig, read_yaml(path), str(path))
+    assert len(str(error.value)) < 3000
+
+
+def test_a_configuration_without_end_is_refused() -> None:
+    with pytest.raises(ConfigError):
+        read_yaml(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 100_000])
+def test_json_that_was_made_to_do_harm_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not JSON"):
+        from_json(ModelConfig, text, "a file")

@@ -58,6 +58,22 @@ def test_a_canvas_that_is_larger_than_its_webp_counts() -> None:
     assert header is not None and (header.width, header.height) == (10000, 10000)
 
 
+@pytest.mark.parametrize("length", [1000, 0x60000000, 0xFFFFFFFF])
+def test_a_png_whose_chunk_reaches_beyond_its_end_is_not_whole(length: int) -> None:
+    """OpenCV 5 allocates what the chunk's length says before it looks for the bytes."""
+    plain = FILES["png"]
+    header = read_header(plain[:33] + struct.pack(">I", length) + plain[37:])
+    assert header is not None and not header.is_whole
+
+
+def test_a_png_of_chunks_without_end_is_not_whole() -> None:
+    chunk = struct.pack(">I4sI", 0, b"tEXt", zlib.crc32(b"tEXt"))
+    plain = FILES["png"]
+    for count, is_whole in ((10, True), (100_000, False)):
+        header = read_header(plain[:33] + count * chunk + plain[33:])
+        assert header is not None and header.is_whole is is_whole
+
+
 def test_scans_without_end_cost_more() -> None:
     plain = FILES["jpeg progressive"]
     scan = plain[plain.rindex(b"\xff\xda") : -2]

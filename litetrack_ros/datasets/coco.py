@@ -165,7 +165,7 @@ def _annotations(containers: Containers, part: str) -> dict[str, Any]:
         raise DatasetError(f"{containers.root} has {missing}")
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError(f"{name} is damaged: {error}") from error
     if not isinstance(content, dict):
         raise DatasetError(f"{name} is not a COCO annotation file")

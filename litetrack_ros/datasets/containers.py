@@ -1,8 +1,10 @@
 """Files in folders and in zip or tar archives, read one at a time without unpacking."""
 
+import lzma
 import os
 import tarfile
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -12,6 +14,11 @@ from litetrack_ros.errors import DatasetError
 
 ARCHIVE_SUFFIXES = (".zip", ".tar")
 MAX_OPEN_ARCHIVES = 64
+# What zipfile, and the decompressors under it, raise for an entry that is not as it should be.
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
 
 
 class Container(Protocol):
@@ -74,7 +81,7 @@ class ZipContainer:
         self.path = path
         try:
             self._archive = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except _DAMAGED as error:
             raise DatasetError(f"cannot open the archive {path}: {error}; get it again") from error
 
     def names(self) -> list[str]:
@@ -91,7 +98,7 @@ class ZipContainer:
             return self._archive.read(name)
         except KeyError:
             raise DatasetError(f"the archive {self.path} has no file {name}") from None
-        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        except _DAMAGED as error:
             raise DatasetError(f"cannot read {name} in {self.path}: {error}") from error
 
 
@@ -103,7 +110,7 @@ class TarContainer:
         try:
             self._archive = tarfile.open(path, "r:")  # noqa: SIM115 - stays open for reading
             self._members = {m.name.removeprefix("./"): m for m in self._archive if m.isfile()}
-        except (OSError, tarfile.TarError) as error:
+        except (*_DAMAGED, tarfile.TarError) as error:
             raise DatasetError(
                 f"cannot open the archive {path}: {error}; it must be an uncompressed tar file"
             ) from error
@@ -123,7 +130,7 @@ class TarContainer:
         try:
             stream = self._archive.extractfile(self._members[name])
             return b"" if stream is None else stream.read()
-        except (OSError, tarfile.TarError) as error:
+        except (*_DAMAGED, tarfile.TarError) as error:
             raise DatasetError(f"cannot read {name} in {self.path}: {error}") from error
 
 

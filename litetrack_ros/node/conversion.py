@@ -231,6 +231,10 @@ def convert_compressed(
             f"max_image_pixels = {limits.max_pixels}; send smaller or plain images, or set that "
             "parameter"
         )
+    if not header.is_whole:
+        raise ImageError(
+            f"the compressed image is damaged: its {data.size} bytes end before its parts do"
+        )
     try:
         image = cv2.imdecode(data, _DECODE_FLAGS)
     except cv2.error as error:

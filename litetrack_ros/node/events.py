@@ -23,6 +23,7 @@ class EventKind(enum.IntEnum):
     REMOVED = 5
     GIVEN_UP = 6
     RESCALED = 7
+    FAULT = 8
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ _NS_PER_S = 1_000_000_000
 
 _RESULT_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 _DEBUG_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
-_BAD_NEWS = (EventKind.REFUSED, EventKind.LOST, EventKind.GIVEN_UP)
+_BAD_NEWS = (EventKind.REFUSED, EventKind.LOST, EventKind.GIVEN_UP, EventKind.FAULT)
+_MAX_NO_ANSWERS = 10  # images in a row; one may happen
 _EVENT_QOS = QoSProfile(
     depth=100,
     reliability=ReliabilityPolicy.RELIABLE,
@@ -64,7 +65,8 @@ class EventOutput:
             )
         kind = event.kind.name.lower().replace("_", " ")
         reason = f": {event.reason}" if event.reason else ""
-        line = self._lines.admit(f"target '{event.target_id}' {kind}{reason}")
+        who = "" if event.kind is EventKind.FAULT else f"target '{event.target_id}' "
+        line = self._lines.admit(f"{who}{kind}{reason}")
         if not line:
             return
         if event.kind in _BAD_NEWS:
@@ -141,10 +143,27 @@ class Outputs:
             self._detections.publish(
                 detections(self._vision_msgs, header, tracked.results, self._default_class)
             )
+        self._check_answers(tracked)
         if self._follow_up is not None:
             self._follow_up(tracked)
         for stage, window in self.windows.items():
             window.add(getattr(timing, f"{stage}_ms"))
+
+    def _check_answers(self, tracked: Tracked) -> None:
+        """Tell where the network has given no answer for many images in a row."""
+        worst = max(tracked.results, key=lambda result: result.no_answers, default=None)
+        if worst is None or worst.no_answers < _MAX_NO_ANSWERS:
+            self._board.end("no_answers")
+            return
+        text = (
+            f"the network's answers for target '{worst.target_id}' are not finite, without size or "
+            f"outside the image, {_MAX_NO_ANSWERS} images in a row: its weights may be damaged, or "
+            "its precision too low"
+        )
+        self._board.post("no_answers", text)
+        if worst.no_answers == _MAX_NO_ANSWERS:
+            header = tracked.frame.header
+            self.tell(Event(EventKind.FAULT, worst.target_id, text, header))
 
     def show(self, tracked: Tracked) -> None:
         """See :class:`litetrack_ros.node.tracked.Output`."""

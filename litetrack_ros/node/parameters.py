@@ -14,6 +14,7 @@ from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice, TrackerC
 from litetrack_ros.errors import ConfigError, shown
 from litetrack_ros.image_headers import FORMATS
 from litetrack_ros.node.conversion import DEFAULT_LIMITS, ImageLimits
+from litetrack_ros.node.watchdog import Limits
 from litetrack_ros.node.worker import WorkerSettings
 
 Value = bool | int | float | str
@@ -214,6 +215,23 @@ SPECS: tuple[Spec, ...] = (
         86400.0,
         live=True,
     ),
+    Spec(
+        "model_call_max_s",
+        5.0,
+        "report a model call that takes longer, s",
+        0.001,
+        3600.0,
+        live=True,
+    ),
+    Spec(
+        "stuck_call_s",
+        60.0,
+        "end the process, with status 3, when a model call has not returned for so long, s; "
+        "0 is never",
+        0.0,
+        86400.0,
+        live=True,
+    ),
     Spec("debug_image", True, "publish ~/debug_image while somebody listens", live=True),
     Spec(
         "preview_size_px",
@@ -339,6 +357,11 @@ def worker_settings(values: Mapping[str, Any], own: TrackerConfig) -> WorkerSett
         init_wait_ms=values["init_wait_ms"],
         lost_timeout_s=values["lost_timeout_s"],
     )
+
+
+def call_limits(values: Mapping[str, Any]) -> Limits:
+    """How long a call of the tracking thread may take."""
+    return Limits(values["model_call_max_s"], values["stuck_call_s"])
 
 
 def image_limits(values: Mapping[str, Any]) -> ImageLimits:

@@ -18,6 +18,7 @@ from litetrack_ros.config import ModelChoice
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import LiteTrackError, shown
 from litetrack_ros.node.stderr_filter import bounded_stderr
+from litetrack_ros.node.stuck_process import end_on_sigquit, ending_when_stuck
 
 if TYPE_CHECKING:
     from litetrack_ros.node.tracker_node import TrackerNode
@@ -30,7 +31,9 @@ _SWITCH_INTERVAL_S = 0.0005
 
 
 def main(
-    arguments: Sequence[str] | None = None, opener: Callable[[ModelChoice], Backend] = open_backend
+    arguments: Sequence[str] | None = None,
+    opener: Callable[[ModelChoice], Backend] = open_backend,
+    beat: Callable[[float], None] = lambda _: None,
 ) -> int:
     """Run the node: start it, spin it, and take it apart.
 
@@ -40,10 +43,11 @@ def main(
     Args:
         arguments: command line with ``--ros-args``; None is the program's own.
         opener: opens the backend; tests pass their own.
+        beat: as of :class:`litetrack_ros.node.tracker_node.TrackerNode`.
 
     Returns:
         Exit status: 1 where ``autostart`` is on and the node cannot be configured or activated,
-        2 where ROS is missing, else 0.
+        2 where ROS is missing, 3 where a call does not return, else 0.
     """
     try:
         rclpy = require("rclpy")
@@ -63,11 +67,14 @@ def main(
         args=None if arguments is None else list(arguments),
         signal_handler_options=SignalHandlerOptions.NO,
     )
-    node = TrackerNode(opener)
+    node = TrackerNode(opener, beat)
     try:
         if node.get_parameter("autostart").value and not _start(node, is_ending):
             return 1
         _spin(node, is_ending)
+        if node.is_stuck:
+            # Nothing is taken apart: what does not return may hold what that takes.
+            signal.raise_signal(signal.SIGQUIT)
     finally:
         node.close()
         rclpy.try_shutdown()
@@ -80,8 +87,9 @@ def run_program(opener: Callable[[ModelChoice], Backend] = open_backend) -> NoRe
     Python's own end would unload PyTorch or the GPU's libraries piece by piece, which takes
     seconds on a busy robot; nothing is left for it to do.
     """
-    with bounded_stderr():
-        status = main(opener=opener)
+    with bounded_stderr(), ending_when_stuck() as beat:
+        end_on_sigquit()
+        status = main(opener=opener, beat=beat)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -106,7 +114,7 @@ def _spin(node: TrackerNode, is_ending: threading.Event) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        while rclpy.ok() and not is_ending.is_set():
+        while rclpy.ok() and not is_ending.is_set() and not node.is_stuck:
             try:
                 executor.spin_once(timeout_sec=_POLL_S)
             except RuntimeError as error:

@@ -1,11 +1,14 @@
 """What exists while the node is configured: the model, the input, the tracking thread."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.node.control_outputs import ControlOutputs
+from litetrack_ros.node.conversion import ConvertedImage
 from litetrack_ros.node.diagnostics import (
     NoticeBoard,
     Status,
@@ -16,11 +19,14 @@ from litetrack_ros.node.diagnostics import (
 from litetrack_ros.node.frames import FrameSlot
 from litetrack_ros.node.inputs import ImageInput
 from litetrack_ros.node.messages import Outputs
-from litetrack_ros.node.requests import RequestCounts
+from litetrack_ros.node.parameters import worker_settings
+from litetrack_ros.node.requests import RequestCounts, RequestDesk
+from litetrack_ros.node.watchdog import CONVERSION, DEATH, SLOW_CALL, CallWatch, WatchedBackend
 from litetrack_ros.node.worker import TrackingWorker
 from litetrack_ros.tracker.tracker import MultiTracker
 
-_NOT_OF_IMAGES = ("tracking_failed", "init_refused", "transition")  # kinds of notices
+MODEL_FAULTS = ("tracking_failed", "no_answers", SLOW_CALL, DEATH)  # kinds of notices
+_NOT_OF_IMAGES = (*MODEL_FAULTS, "init_refused", "transition")
 
 
 class NodeSession:
@@ -53,6 +59,32 @@ class NodeSession:
         self.outputs.destroy()
         if self.control is not None:
             self.control.destroy()
+
+    def start_worker(self, values: Mapping[str, Any], desk: RequestDesk, calls: CallWatch) -> None:
+        """Start a tracking thread, once there are images.
+
+        Args:
+            values: parameters by name.
+            desk: where requests for targets come from.
+            calls: times the thread's calls.
+        """
+        images = self.images
+        assert images is not None  # made before
+
+        def convert(message: Any) -> ConvertedImage:
+            with calls.call(CONVERSION):
+                return images.convert(message)
+
+        self.worker = TrackingWorker(
+            WatchedBackend(self.backend, calls),
+            worker_settings(values, self.backend.tracker_config),
+            values["max_targets"],
+            self.slot,
+            desk,
+            convert,
+            self.outputs,
+        )
+        self.worker.start()
 
     def statuses(
         self,

@@ -24,15 +24,13 @@ from litetrack_ros.node.compat import (
 )
 from litetrack_ros.node.control_outputs import open_control
 from litetrack_ros.node.declaration import NodeParameters
-from litetrack_ros.node.diagnostics import (
-    NoticeBoard,
-    model_status,
-)
+from litetrack_ros.node.diagnostics import NoticeBoard, model_status
 from litetrack_ros.node.events import Event, EventKind
 from litetrack_ros.node.frames import FrameRing, FrameSlot, ReceivedFrame
 from litetrack_ros.node.inputs import ImageInput
 from litetrack_ros.node.messages import WINDOW_S, EventOutput, Outputs, diagnostic_array
 from litetrack_ros.node.parameters import (
+    call_limits,
     image_limits,
     model_choice,
     tracker_config,
@@ -40,12 +38,13 @@ from litetrack_ros.node.parameters import (
 )
 from litetrack_ros.node.requests import InitRequest, Outcome, RequestDesk
 from litetrack_ros.node.selection import SelectionInput
-from litetrack_ros.node.session import NodeSession, warm_up
+from litetrack_ros.node.session import MODEL_FAULTS, NodeSession, warm_up
 from litetrack_ros.node.sizes import Size
-from litetrack_ros.node.worker import TrackingWorker
+from litetrack_ros.node.watchdog import Verdict, Watchdog
 from litetrack_ros.srv import Remove
 
 _DIAGNOSTIC_PERIOD_S = 1.0
+_WATCH_PERIOD_S = 0.5
 _STOP_TIMEOUT_S = 30.0  # a model call may take long, and the next thread must not meet it
 _MAX_FAULT = 1000  # characters of a message
 _EXIT_TIMEOUT_S = 0.5  # nobody comes after this thread
@@ -58,12 +57,24 @@ class TrackerNode(LifecycleNode):
 
     Args:
         opener: opens the backend; tests pass their own.
+        beat: called now and then with the seconds after which this process is stuck if it is not
+            called again; 0 is never.
         **kwargs: of rclpy's node.
+
+    Attributes:
+        is_stuck: a call does not return: the process should end.
     """
 
-    def __init__(self, opener: BackendOpener = open_backend, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        opener: BackendOpener = open_backend,
+        beat: Callable[[float], None] = lambda _: None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__("litetrack", **kwargs)
         self._opener = opener
+        self._beat = beat
+        self.is_stuck = False
         self._session: NodeSession | None = None
         self._fault = ""
         self._board = NoticeBoard(self.get_logger().warning)
@@ -77,6 +88,7 @@ class TrackerNode(LifecycleNode):
             self.get_logger().warning(warning)
         self._values = self.parameters.values()
         self._events = EventOutput(self)
+        self._watchdog = Watchdog(self._board, self._events.tell)
         self._desk = RequestDesk(self._on_request_end)
         self._selection = SelectionInput(
             self, self._desk, self._newest, self._why_not, self._wake_worker
@@ -88,6 +100,7 @@ class TrackerNode(LifecycleNode):
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_DIAGNOSTIC_PERIOD_S, self._diagnose, clock=self._steady_clock)
+        self.create_timer(_WATCH_PERIOD_S, self._watch, clock=self._steady_clock)
 
     # Transitions
 
@@ -131,16 +144,7 @@ class TrackerNode(LifecycleNode):
             self._fault = shown(f"cannot subscribe to the images: {error}", _MAX_FAULT)
             self.get_logger().error(self._fault)
             return TransitionCallbackReturn.FAILURE
-        session.worker = TrackingWorker(
-            session.backend,
-            worker_settings(values, session.backend.tracker_config),
-            values["max_targets"],
-            session.slot,
-            self._desk,
-            session.images.convert,
-            session.outputs,
-        )
-        session.worker.start()
+        session.start_worker(values, self._desk, self._watchdog.calls)
         if session.is_enabled:
             session.slot.open()
         self.get_logger().info(
@@ -222,6 +226,7 @@ class TrackerNode(LifecycleNode):
     def _stop(self, reason: str, timeout_s: float = _STOP_TIMEOUT_S) -> None:
         """End the requests and the targets, then the thread."""
         session = self._session
+        self._beat(0.0)  # a thread may take long to end
         if session is not None and session.worker is not None:
             session.slot.close()
             session.worker.drop_targets(reason)
@@ -330,14 +335,55 @@ class TrackerNode(LifecycleNode):
                 session.worker.change(settings)
         self._values = dict(values)
 
-    # Diagnostics
+    # Watching and diagnostics
+
+    def _watch(self) -> None:
+        """See whether the tracking thread lives and its calls return, and do what is to be done."""
+        session = self._session
+        worker = session.worker if session is not None else None
+        limits = call_limits(self._values)
+        self._beat(limits.stuck_s if worker is not None else 0.0)
+        verdict = self._watchdog.look(None if worker is None else worker.thread.is_alive(), limits)
+        if verdict is Verdict.STUCK:
+            self.is_stuck = True
+        elif verdict is Verdict.RESTART:
+            assert session is not None and worker is not None  # else nothing can die
+            worker.stop(0.0)
+            worker.drop_targets("the tracking thread died")
+            self._selection.send_answers()
+            session.start_worker(self._values, self._desk, self._watchdog.calls)
+        elif verdict is Verdict.GIVE_UP:
+            self.trigger_deactivate()
+            self.trigger_cleanup()
+            self._plan_start("the tracking thread died twice in a short time")
+        elif verdict is Verdict.START and not self._start():
+            self._plan_start(self._fault)
+
+    def _start(self) -> bool:
+        """Configure and activate; False, and unconfigured again, where that fails."""
+        if self.lifecycle_state != "unconfigured":
+            return True  # somebody did, or shut the node down
+        if self.trigger_configure() != TransitionCallbackReturn.SUCCESS:
+            return False
+        if self.trigger_activate() == TransitionCallbackReturn.SUCCESS:
+            return True
+        fault = self._fault
+        self.trigger_cleanup()
+        self._fault = fault
+        return False
+
+    def _plan_start(self, fault: str) -> None:
+        if self._values["autostart"]:
+            fault = f"{fault}: {self._watchdog.plan_start()}"
+        self._fault = fault
+        self.get_logger().error(fault)
 
     def _diagnose(self) -> None:
         session, board = self._session, self._board
         self._events.flush()
         info = session.backend.info if session is not None else None
         statuses = [
-            model_status(info, self.lifecycle_state, self._fault, board.active("tracking_failed"))
+            model_status(info, self.lifecycle_state, self._fault, board.active(*MODEL_FAULTS))
         ]
         if session is not None:
             statuses += session.statuses(

@@ -81,7 +81,7 @@ class TrackingWorker:
         self._convert = convert
         self._output = output
         self._tracker = MultiTracker(backend, settings.tracker_config)
-        self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
+        self.thread = threading.Thread(target=self._run, name="tracking", daemon=True)
         self._keeper = RingKeeper(slot, convert)
         self._restored: Image | None = None
         self._stopping = threading.Event()
@@ -96,7 +96,7 @@ class TrackingWorker:
 
     def start(self) -> None:
         """Start the threads; once."""
-        self._thread.start()
+        self.thread.start()
         self._keeper.start()
 
     def stop(self, timeout_s: float) -> bool:
@@ -104,9 +104,9 @@ class TrackingWorker:
         self._stopping.set()
         self._keeper.stop()
         self._slot.nudge()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        if self.thread.is_alive():
+            self.thread.join(timeout_s)
+        return not self.thread.is_alive()
 
     def change(self, settings: WorkerSettings) -> None:
         """Use other settings from the next frame on."""
@@ -148,12 +148,13 @@ class TrackingWorker:
             # The end of this thread would be silence without a reason: whatever a backend raises
             # (CUDA out of memory, a driver that is gone) is reported, and the next frame is tried.
             except Exception as error:  # noqa: BLE001
-                if frame is not None and frame.fate is Fate.WAITING:
-                    self._slot.settle(frame, Fate.REJECTED)
                 if self._in_work is not None:
                     self._desk.refuse(self._in_work, _describe(error))
                 if not self._stopping.is_set():
                     self._output.report("tracking_failed", _describe(error))
+            finally:
+                if frame is not None and frame.fate is Fate.WAITING:
+                    self._slot.settle(frame, Fate.REJECTED)
 
     def _idle_s(self) -> float:
         """How long nothing needs to be done unless an image or a request comes."""

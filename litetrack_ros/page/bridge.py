@@ -20,6 +20,7 @@ from std_srvs.srv import SetBool, Trigger
 from litetrack_ros.media.previews import image_size
 from litetrack_ros.msg import FrameTiming, InitBox, TrackedBoxArray
 from litetrack_ros.node.compat import optional_module, subscribe_and_watch_qos
+from litetrack_ros.node.events import EventKind
 from litetrack_ros.node.messages import ns_to_stamp, stamp_to_ns
 from litetrack_ros.page.feed import Answer, Box, Command, Feed, Picture, followed
 from litetrack_ros.tracker.state import State
@@ -230,12 +231,7 @@ class Bridge:
 
     def _on_event(self, message: Any) -> None:
         self.feed.has_own_events = True
-        kind = self._event_kind
-        words = {
-            getattr(kind, name): name.lower().replace("_", " ")
-            for name in ("SELECTED", "REFUSED", "TRACKING", "LOST", "FOUND", "REMOVED", "GIVEN_UP",
-                         "RESCALED")
-        }  # fmt: skip
+        words = {int(kind): kind.name.lower().replace("_", " ") for kind in EventKind}
         if 0 < message.sequence <= self._last_event and message.sequence != 1:
             return  # sent once more to who came later
         self._last_event = message.sequence

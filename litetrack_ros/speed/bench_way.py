@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from litetrack_ros.crop import CropRegion, extract_crop
 from litetrack_ros.datasets.sequences import read_sequence
 from litetrack_ros.dependencies import require
 from litetrack_ros.geometry import FloatArray, overlap
-from litetrack_ros.images import Image, to_rgb8
+from litetrack_ros.images import Image, Uint8Image, to_rgb8
 from litetrack_ros.media.scene import DrawnScene
 from litetrack_ros.speed import timing
 from litetrack_ros.tracker.decode import template_box_xyxy_norm
@@ -209,9 +210,7 @@ def _parts(
     regions = [CropRegion.around(b, model.search_factor, model.search_size) for b in boxes]
     parts: dict[str, Callable[[], object]] = {}
     for count in (1, 8):
-        parts[f"crop on the host {count}"] = lambda count=count: np.stack(
-            [to_rgb8(extract_crop(image, region)) for region in regions[:count]]
-        )
+        parts[f"crop on the host {count}"] = partial(_crop_here, image, regions[:count])
     if way.backend != "torch":
         return parts
     import torch
@@ -223,10 +222,13 @@ def _parts(
     crops = parts["crop on the host 8"]()
     parts["upload 8 crops"] = lambda: (upload(np.asarray(crops)[0], device), wait())
     for count in (1, 8):
-        parts[f"upload and crop there {count}"] = lambda count=count: (
-            device_crops(upload(image, device), regions[:count], is_bgr=True),
-            wait(),
-        )
+        chosen = regions[:count]
+
+        def crop_there(chosen: list[CropRegion] = chosen) -> None:
+            device_crops(upload(image, device), chosen, is_bgr=True)
+            wait()
+
+        parts[f"upload and crop there {count}"] = crop_there
     answer = torch.zeros((8, 6 + model.search_grid**2), device=device)
     parts["download 8 answers"] = lambda: answer.cpu()
     return parts
@@ -270,3 +272,7 @@ def break_it(job: Job) -> dict[str, str]:
 if __name__ == "__main__":
     job = Job.from_json(sys.argv[1])
     print(json.dumps(break_it(job) if job.fault else measure(job)))
+
+
+def _crop_here(image: Image, regions: list[CropRegion]) -> Uint8Image:
+    return np.stack([to_rgb8(extract_crop(image, region)) for region in regions])

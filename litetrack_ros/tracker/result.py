@@ -44,6 +44,7 @@ class TrackResult:
         response: window times raw score at the chosen cell, the peak of the response.
         state: after this frame.
         timing: of the call, all targets together.
+        no_answers: images in a row, this one included, for which the network's answer was none.
 
     Examples:
         >>> import litetrack_ros as lt
@@ -66,3 +67,4 @@ class TrackResult:
     response: float
     state: State
     timing: StageTiming
+    no_answers: int = 0

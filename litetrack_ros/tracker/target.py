@@ -33,6 +33,7 @@ class TargetState:
         self.box_xywh = box_xywh
         self.trusted_box_xywh = box_xywh
         self.untrusted_frames = 0
+        self.no_answers = 0
         self.first_template = self.template = template
         self.certain_frames = self.template_frames = 0
         self.machine = StateMachine(config)
@@ -45,8 +46,15 @@ class TargetState:
         self.trusted_box_xywh = self.trusted_box_xywh + across
         self.picture = picture
 
-    def follow(self, candidate_xywh: FloatArray, score: float) -> State:
-        """Take a frame's candidate and its score; return the state after it."""
+    def follow(self, candidate_xywh: FloatArray, score: float, is_answer: bool = True) -> State:
+        """Take a frame's candidate and its score; return the state after it.
+
+        Args:
+            candidate_xywh: px, ``(4,)``.
+            score: of the candidate.
+            is_answer: False where the network's answer was none.
+        """
+        self.no_answers = 0 if is_answer else self.no_answers + 1
         before = self.machine.state
         state = self.machine.update(score)
         self.untrusted_frames += 1

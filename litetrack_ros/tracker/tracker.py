@@ -164,9 +164,9 @@ class MultiTracker:
         usable, candidates = self._decode(image, targets, regions, predictions)
         candidate_scores = self._score(targets, predictions, usable, candidates)
         states = [
-            target.follow(box, score)
-            for target, box, score in zip(
-                targets, candidates, candidate_scores.tolist(), strict=True
+            target.follow(box, score, is_answer)
+            for target, box, score, is_answer in zip(
+                targets, candidates, candidate_scores.tolist(), usable.tolist(), strict=True
             )
         ]
         scores = self._published_scores(targets, candidates, candidate_scores)
@@ -187,6 +187,7 @@ class MultiTracker:
                 float(responses[index]),
                 states[index],
                 timing,
+                target.no_answers,
             )
             for index, target in enumerate(targets)
         ]

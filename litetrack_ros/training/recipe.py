@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
-from litetrack_ros.config import ModelConfig, from_mapping, read_yaml, variant
+from litetrack_ros.config import ModelConfig, from_mapping, parse_yaml, read_yaml, variant
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.pairs.pair_recipe import PairRecipe, PairSampling, SourceShares
 
@@ -217,8 +215,8 @@ def changed(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, An
         if not path or not equals:
             raise ConfigError(f"'{text}' is not of the form key=value")
         try:
-            part: Any = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+            part: Any = parse_yaml(value)
+        except ValueError as error:
             raise ConfigError(f"'{text}': the value is not YAML ({error})") from error
         if isinstance(part, str):
             with contextlib.suppress(ValueError):

@@ -1,6 +1,8 @@
 """Files in folders and in archives."""
 
+import contextlib
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,17 @@ def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
     (root / "part.zip").write_bytes((tmp_path / "whole.zip").read_bytes()[:5000])
     with pytest.raises(DatasetError, match=r"part\.zip"):
         open_set("got10k_train", root)
+
+
+def test_an_entry_that_is_damaged_in_any_way_is_named(tmp_path: Path) -> None:
+    """A damaged deflate stream, an end that comes too soon: not all of it is BadZipFile."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", b"abc" * 100)
+    content = path.read_bytes()
+    for at in range(len(content)):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0x7F]) + content[at + 1 :])
+        with contextlib.suppress(DatasetError):
+            opened = open_container(path)
+            for name in opened.names():
+                opened.read(name)

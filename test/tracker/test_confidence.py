@@ -178,6 +178,7 @@ def test_answers_that_stay_none_end_in_lost() -> None:
     tracker.init(reference_scene(0), BOX)
     results = [tracker.update(reference_scene(k)) for k in range(1, 5)]
     assert [r.state.name[0] for r in results if r is not None] == list("TTLL")
+    assert [r.no_answers for r in results if r is not None] == [0, 1, 2, 3]
     assert all(np.isfinite([*r.box_xywh, r.score]).all() for r in results if r is not None)
 
 

@@ -112,6 +112,7 @@ def _track_scene(request: Request) -> tuple[SequenceRun, FloatArray]:
         np.array([result.box_xywh for result in results]),
         np.array([result.score for result in results]),
         np.array([result.candidate_box_xywh for result in results]),
+        np.array([result.candidate_score for result in results]),
         np.array([int(result.state) for result in results]),
         np.array([step.call_s for step in steps]),
     )
