@@ -22,7 +22,9 @@ WITHOUT_ROS = (
     "requests",
     "tracked",
     "select_view",
+    "settings",
     "sizes",
+    "starting",
     "worker",
 )
 _BLOCKED = ("rclpy", "sensor_msgs", "std_msgs", "diagnostic_msgs", "litetrack_ros.msg", "cv_bridge")
