@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 from litetrack_ros.errors import BoxError, ImageError
 from litetrack_ros.images import Image
 from litetrack_ros.node.conversion import ConvertedImage
+from litetrack_ros.node.detections import DetectionHistory
 from litetrack_ros.node.events import Event, EventKind
 from litetrack_ros.node.frames import Fate, FrameSlot, ReceivedFrame
 from litetrack_ros.node.init_boxes import catch_up, choose_frame
 from litetrack_ros.node.reduction import ReducedImage
-from litetrack_ros.node.requests import Box, InitRequest, RequestDesk
+from litetrack_ros.node.requests import InitRequest, RequestDesk
 from litetrack_ros.node.settings import WorkerSettings
-from litetrack_ros.node.sizes import Size, SizeChange
+from litetrack_ros.node.sizes import Box, Size, SizeChange
 from litetrack_ros.tracker.point_boxes import Taps
 from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
@@ -50,6 +51,7 @@ class TargetStarter:
         tell: takes events.
         refusal: asks why no target of this id can be followed, empty where it can.
         is_stopping: asks whether to end early.
+        detections: of a detector, None where there can be none.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class TargetStarter:
         tell: Callable[[Event], None],
         refusal: Callable[[str], str],
         is_stopping: Callable[[], bool],
+        detections: DetectionHistory | None = None,
     ) -> None:
         self._tracker = tracker
         self._settings = settings
@@ -71,6 +74,7 @@ class TargetStarter:
         self._tell = tell
         self._refusal = refusal
         self._is_stopping = is_stopping
+        self._detections = detections
         self._restored: Image | None = None
         self._taps = Taps()
         self.step_ms = 0.0  # what a step of the tracker is expected to take
@@ -78,11 +82,14 @@ class TargetStarter:
     def choose(self, request: InitRequest) -> ReceivedFrame | None:
         """The frame to start on; None where the request has to wait, or was refused."""
         settings = self._settings()
+        waited_ms = 1e3 * (time.perf_counter() - request.arrival_s)
+        if request.query is not None and not self._find_detection(request, waited_ms):
+            return None
         choice = choose_frame(
             request,
             self._slot.frames(),
             settings.init_stamp_tolerance_ms,
-            waited_ms=1e3 * (time.perf_counter() - request.arrival_s),
+            waited_ms=waited_ms,
             max_wait_ms=settings.init_wait_ms,
         )
         if choice.refusal:
@@ -158,6 +165,29 @@ class TargetStarter:
             tracker.rescale(*SizeChange(size, size_now).factors)
         return started._replace(caught_up=steps)
 
+    def _find_detection(self, request: InitRequest, waited_ms: float) -> bool:
+        """Make a request for a detection one for its box; False if it has to wait or is refused."""
+        settings = self._settings()
+        assert request.query is not None and self._detections is not None  # looked at before
+        try:
+            found = self._detections.find(
+                request.query,
+                request.stamp_ns,
+                request.arrival_s,
+                settings.init_stamp_tolerance_ms,
+                waited_ms,
+                settings.init_wait_ms,
+            )
+        except BoxError as error:
+            self._desk.refuse(request, str(error))
+            return False
+        if found is None:
+            return False
+        request.detected_in, meant = found
+        request.stamp_ns, request.box_xywh = request.detected_in.stamp_ns, meant.box_xywh
+        request.class_id, request.query = meant.class_id, None
+        return True
+
     def _image_of(self, frame: ReceivedFrame) -> ConvertedImage:
         message = frame.message
         if not isinstance(message, ReducedImage):
@@ -170,6 +200,10 @@ class TargetStarter:
     def _box_on(self, request: InitRequest, frame: ReceivedFrame, image: ConvertedImage) -> Box:
         """The box of a request in the pixels of an image; raises BoxError."""
         box, drawn_on, size = request.box_xywh, request.image_size, image.size
+        if request.detected_in is not None:
+            frame_id = "" if frame.header is None else frame.header.frame_id
+            request.detected_in.check_fits(frame_id, size)
+            return box
         if frame.arrival_s > request.arrival_s and drawn_on is not None and drawn_on != size:
             change = SizeChange(drawn_on, size)
             box = change.scale(box)

@@ -19,7 +19,6 @@ from litetrack_ros.node.compat import (
     answer_impossible_transitions,
     cv_bridge_fallback,
     lifecycle_label,
-    optional_module,
     parameter_override_names,
 )
 from litetrack_ros.node.declaration import NodeParameters
@@ -41,6 +40,7 @@ from litetrack_ros.node.requests import InitRequest, Outcome, RequestDesk
 from litetrack_ros.node.selection import SelectionInput
 from litetrack_ros.node.session import NodeSession, warm_up
 from litetrack_ros.node.sizes import Size
+from litetrack_ros.node.vision import NOT_INSTALLED, vision_msgs
 from litetrack_ros.node.worker import TrackingWorker
 from litetrack_ros.srv import Remove
 
@@ -138,6 +138,7 @@ class TrackerNode(LifecycleNode):
             self._desk,
             session.images.convert,
             session.outputs,
+            self._selection.detections,
         )
         session.worker.start()
         if session.is_enabled:
@@ -187,14 +188,9 @@ class TrackerNode(LifecycleNode):
             loading = loader.submit(self._open_backend, values)
             self._selection.serve_until(loading.done)
         backend = loading.result()
-        vision_msgs = None
-        if values["publish_detections"]:
-            vision_msgs = optional_module("vision_msgs.msg")
-            if vision_msgs is None:
-                raise ConfigError(
-                    "publish_detections is on, but vision_msgs is not installed: install "
-                    "ros-$ROS_DISTRO-vision-msgs, or switch it off"
-                )
+        module = vision_msgs() if values["publish_detections"] else None
+        if values["publish_detections"] and module is None:
+            raise ConfigError(f"publish_detections is on, but {NOT_INSTALLED}, or switch it off")
         self._board.clear()
         slot = FrameSlot(FrameRing(values["ring_s"], values["ring_mb"] * 1_000_000))
         slot.close()
@@ -204,7 +200,7 @@ class TrackerNode(LifecycleNode):
             self._board,
             lambda: self._values,
             self._events.tell,
-            vision_msgs,
+            module,
             values["default_class"],
         )
         self._desk.max_targets = values["max_targets"]

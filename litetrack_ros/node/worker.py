@@ -13,6 +13,7 @@ from typing import Any
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.errors import ImageError, shown
 from litetrack_ros.node.conversion import ConvertedImage
+from litetrack_ros.node.detections import DetectionHistory
 from litetrack_ros.node.events import Event, EventKind, TargetStories
 from litetrack_ros.node.frames import Fate, FrameSlot, ReceivedFrame
 from litetrack_ros.node.reduction import RingKeeper
@@ -40,6 +41,7 @@ class TrackingWorker:
         desk: where requests for targets come from.
         convert: makes an array of a message; raises ImageError.
         output: where results go.
+        detections: of a detector, None where there can be none.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class TrackingWorker:
         desk: RequestDesk,
         convert: Callable[[Any], ConvertedImage],
         output: Output,
+        detections: DetectionHistory | None = None,
     ) -> None:
         self._settings = settings
         self._max_targets = max_targets
@@ -74,6 +77,7 @@ class TrackingWorker:
             output.tell,
             self._no_room,
             self._stopping.is_set,
+            detections,
         )
         self._in_work: InitRequest | None = None
         self.targets: tuple[TargetStatus, ...] = ()
@@ -204,7 +208,7 @@ class TrackingWorker:
             kept = self._stories.step(
                 tracked.results, frame.header, frame.arrival_s, self._settings.lost_timeout_s
             )
-            tracked = dataclasses.replace(tracked, results=kept)
+            tracked = dataclasses.replace(tracked, results=kept, classes=self._stories.classes)
             self._output.send(tracked, lambda: self._slot.settle(frame, Fate.PROCESSED))
             self.targets = tuple(TargetStatus(r.target_id, r.state, r.score) for r in kept)
         self._output.show(tracked)
@@ -282,7 +286,7 @@ class TrackingWorker:
                         reason = f"target '{request.target_id}' took its place (max_targets = 1)"
                         self._stories.end(other, EventKind.REMOVED, reason, frame.header)
                 self._tracker.reset()
-            self._stories.begin(request.target_id)
+            self._stories.begin(request.target_id, request.class_id)
             self._tracker.adopt(started.tracker)
         return True
 

@@ -9,6 +9,7 @@ import pytest
 
 WITHOUT_ROS = (
     "conversion",
+    "detections",
     "dds",
     "diagnostics",
     "events",
