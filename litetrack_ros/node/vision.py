@@ -8,12 +8,14 @@ from typing import Any
 
 from std_msgs.msg import Header
 
+from litetrack_ros.errors import shown
 from litetrack_ros.node.compat import optional_module
 from litetrack_ros.node.detections import Detected, DetectionSet
 from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
 
-_MAX_DETECTIONS = 1000  # of one image that are read
+_MAX_DETECTIONS = 300  # of one image that are read
+_MAX_NAME = 64  # characters of an id or a class that are kept
 
 NOT_INSTALLED = "vision_msgs is not installed: install ros-$ROS_DISTRO-vision-msgs"
 
@@ -44,7 +46,8 @@ def detection_set(message: Any, stamp_ns: int) -> DetectionSet:
         hypotheses = [result.hypothesis for result in detection.results]
         best = max(hypotheses, key=lambda h: h.score, default=None)
         class_id, score = (best.class_id, best.score) if best is not None else ("", 0.0)
-        found.append(Detected(detection.id, class_id, score, (x, y, width, height)))
+        name, class_id = shown(detection.id, _MAX_NAME), shown(class_id, _MAX_NAME)
+        found.append(Detected(name, class_id, score, (x, y, width, height)))
     return DetectionSet(stamp_ns, message.header.frame_id, time.perf_counter(), tuple(found))
 
 
