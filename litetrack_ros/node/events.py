@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from litetrack_ros.node.requests import Box
+from litetrack_ros.node.sizes import Box
 from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
 
@@ -49,10 +49,12 @@ class TargetStory:
     """The states of one target that is followed, image by image, as events.
 
     Attributes:
+        class_id: what it is, empty where nobody said.
         lost_since_s: when it was lost, None while it is not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, class_id: str = "") -> None:
+        self.class_id = class_id
         self._was_found = False
         self.lost_since_s: float | None = None
 
@@ -87,9 +89,14 @@ class TargetStories:
         """The targets followed, in the order of their first selection."""
         return tuple(self._stories)
 
-    def begin(self, target_id: str) -> None:
+    @property
+    def classes(self) -> dict[str, str]:
+        """The classes of the targets that have one, by id."""
+        return {name: story.class_id for name, story in self._stories.items() if story.class_id}
+
+    def begin(self, target_id: str, class_id: str = "") -> None:
         """Follow a target; one that is followed already begins anew."""
-        self._stories[target_id] = TargetStory()
+        self._stories[target_id] = TargetStory(class_id)
 
     def end(self, target_id: str, kind: EventKind, reason: str, header: Any = None) -> bool:
         """Follow a target no more and tell why; False if it was not followed."""

@@ -51,6 +51,7 @@ class ReceivedFrame:
 _LATE_S = 0.25  # a box drawn max_s ago takes a moment to get here
 _FULL_SHARE = 0.65  # of the bytes; beyond it old frames are reduced, beyond all of them they go
 _SMALL_SHARE = 0.62  # of the bytes, for the reduced ones of all the time
+_RATE_AFTER_S = 0.2  # frames of so long tell the rate
 _UNTOUCHED = 2  # newest frames that are never reduced
 
 
@@ -102,8 +103,16 @@ class FrameRing:
         return max(stamp_s, newest.arrival_s - frame.arrival_s) > self.max_s + _LATE_S
 
     def to_reduce(self) -> ReceivedFrame | None:
-        """The oldest frame that should be made small now, None where there is room."""
-        if self.size_bytes <= _FULL_SHARE * self.max_bytes:
+        """The oldest frame that should be made small now, None where there is room.
+
+        Room for those that are still to come is kept free from the start: whole images that fill it
+        until then would leave holes in the heap, and the process as large as if they were there.
+        """
+        expected_bytes = float(self.size_bytes)
+        if self._span_s >= _RATE_AFTER_S:
+            to_come = max(0.0, self._wanted_frames - len(self._frames))
+            expected_bytes += to_come * self._reduced_bytes
+        if expected_bytes <= _FULL_SHARE * self.max_bytes:
             return None
         # One that waits or is in work is needed as it is.
         for frame in list(self._frames)[:-_UNTOUCHED]:
@@ -114,9 +123,23 @@ class FrameRing:
     @property
     def small_bytes(self) -> float:
         """How large a reduced frame may be, so that those of all the time fit."""
-        span_s = self._frames[-1].arrival_s - self._frames[0].arrival_s if self._frames else 0.0
-        rate_hz = (len(self._frames) - 1) / span_s if span_s > 0 else 1.0
-        return _SMALL_SHARE * self.max_bytes / max(1.0, rate_hz * self.max_s)
+        return _SMALL_SHARE * self.max_bytes / max(1.0, self._wanted_frames)
+
+    @property
+    def _span_s(self) -> float:
+        return self._frames[-1].arrival_s - self._frames[0].arrival_s if self._frames else 0.0
+
+    @property
+    def _wanted_frames(self) -> float:
+        """How many frames of this rate all the time has."""
+        span_s = self._span_s
+        return self.max_s * ((len(self._frames) - 1) / span_s if span_s > 0 else 1.0)
+
+    @property
+    def _reduced_bytes(self) -> float:
+        """How large a frame is, or will be, once it is reduced; there is one."""
+        oldest = self._frames[0]
+        return oldest.size_bytes if oldest.is_small else min(self.small_bytes, oldest.size_bytes)
 
     def replace(self, frame: ReceivedFrame, message: Any, size_bytes: int) -> None:
         """Put something smaller in the place of a frame's message."""

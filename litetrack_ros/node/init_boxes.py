@@ -18,16 +18,20 @@ _NS_PER_MS = 1e6
 MAX_ID_BYTES = 64
 
 
-def id_fault(target_id: str) -> str:
-    """Why a target cannot have this id, as a sentence; empty where it can.
+def name_fault(what: str, name: str) -> str:
+    """Why a target cannot have this id or class, as a sentence; empty where it can.
 
-    Ids come from the network and go out with every box, and into logs.
+    They come from the network and go out with every box, and into logs.
+
+    Args:
+        what: ``"target id"`` or ``"class_id"``.
+        name: the id or the class.
     """
-    if len(target_id) > MAX_ID_BYTES or len(target_id.encode()) > MAX_ID_BYTES:
-        return f"its target id is longer than {MAX_ID_BYTES} bytes"
-    kinds = [unicodedata.category(character) for character in target_id]
+    if len(name) > MAX_ID_BYTES or len(name.encode()) > MAX_ID_BYTES:
+        return f"its {what} is longer than {MAX_ID_BYTES} bytes"
+    kinds = [unicodedata.category(character) for character in name]
     if any(kind[0] == "C" or kind in ("Zl", "Zp") for kind in kinds):
-        return "its target id holds control characters"
+        return f"its {what} holds control characters"
     return ""
 
 

@@ -21,8 +21,8 @@ from litetrack_ros.node.frames import Counts, FrameSlot
 from litetrack_ros.node.overlay import DrawnBox, draw_overlay
 from litetrack_ros.node.preview import Preview
 from litetrack_ros.node.tracked import Tracked
+from litetrack_ros.node.vision import detections
 from litetrack_ros.tracker.result import TrackResult
-from litetrack_ros.tracker.state import State
 
 _STAGES = ("queue_wait", "conversion", "crop", "model", "decode", "publish", "total", "age")
 WINDOW_S = 10.0
@@ -91,7 +91,7 @@ class Outputs:
         values: the node's parameters, asked for each image.
         tell: takes events of targets.
         vision_msgs: the module ``vision_msgs.msg`` to publish ~/detections too, or None.
-        default_class: the class of the targets there.
+        default_class: the class there of targets that have none.
         follow_up: takes each image's results after they were sent.
     """
 
@@ -141,7 +141,13 @@ class Outputs:
         self._timing.publish(timing)
         if self._vision_msgs is not None:
             self._detections.publish(
-                detections(self._vision_msgs, header, tracked.results, self._default_class)
+                detections(
+                    self._vision_msgs,
+                    header,
+                    tracked.results,
+                    tracked.classes,
+                    self._default_class,
+                )
             )
         self._check_answers(tracked)
         if self._follow_up is not None:
@@ -276,34 +282,6 @@ def bgr8_message(header: Header, image: Uint8Image) -> Image:
     return Image(
         header=header, height=height, width=width, encoding="bgr8", step=3 * width, data=data
     )
-
-
-def detections(
-    vision_msgs: Any, header: Header, results: Iterable[TrackResult], class_id: str
-) -> Any:
-    """The boxes of one image as a ``vision_msgs/Detection2DArray``; of LOST targets none.
-
-    Args:
-        vision_msgs: the imported module ``vision_msgs.msg`` (version 4, from Humble on).
-        header: of the image.
-        results: of the targets.
-        class_id: of all of them.
-    """
-    array_message = vision_msgs.Detection2DArray(header=header)
-    for result in results:
-        if result.state is State.LOST:  # its box is where it was seen last, not where it is
-            continue
-        x, y, width, height = (float(v) for v in result.box_xywh)
-        detection = vision_msgs.Detection2D(header=header, id=result.target_id)
-        detection.bbox.center.position.x = x + width / 2
-        detection.bbox.center.position.y = y + height / 2
-        detection.bbox.size_x, detection.bbox.size_y = width, height
-        hypothesis = vision_msgs.ObjectHypothesisWithPose()
-        hypothesis.hypothesis.class_id = class_id
-        hypothesis.hypothesis.score = float(result.score)
-        detection.results.append(hypothesis)
-        array_message.detections.append(detection)
-    return array_message
 
 
 def diagnostic_array(

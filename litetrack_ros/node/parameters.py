@@ -14,8 +14,8 @@ from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice, TrackerC
 from litetrack_ros.errors import ConfigError, shown
 from litetrack_ros.image_headers import FORMATS
 from litetrack_ros.node.conversion import DEFAULT_LIMITS, ImageLimits
+from litetrack_ros.node.settings import WorkerSettings
 from litetrack_ros.node.watchdog import Limits
-from litetrack_ros.node.worker import WorkerSettings
 
 Value = bool | int | float | str
 

@@ -5,8 +5,11 @@ pixels of the camera's images.
 """
 
 import contextlib
+import ctypes
 import math
+import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +21,8 @@ from litetrack_ros.node.frames import FrameSlot
 from litetrack_ros.opencv import cv2
 
 _WAIT_S = 0.1  # how late the end of the thread may be noticed
+_TRIM_PERIOD_S = 1.0
+_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
 
 _CODES = {
     "bgr": (cv2.COLOR_BGR2YUV_I420, cv2.COLOR_YUV2BGR_I420),
@@ -83,12 +88,27 @@ class RingKeeper:
             self._thread.join()
 
     def _run(self) -> None:
+        due_s = time.monotonic() + _TRIM_PERIOD_S
         while not self._stopping.is_set():
             found = self._slot.wait_to_reduce(_WAIT_S)
-            if found is not None:
-                frame, max_bytes = found
-                small = make_small(frame.message, frame.size_bytes, self._convert, max_bytes)
-                self._slot.replace(frame, *small)
+            if found is None:
+                continue
+            frame, max_bytes = found
+            small = make_small(frame.message, frame.size_bytes, self._convert, max_bytes)
+            self._slot.replace(frame, *small)
+            if time.monotonic() >= due_s:
+                give_back_memory()
+                due_s = time.monotonic() + _TRIM_PERIOD_S
+
+
+def give_back_memory() -> None:
+    """Give the heap's free pages to the system, where the C library can (glibc).
+
+    By itself it gives back those at the heap's end only: when images have piled up for a moment,
+    the process would stay as large as it was then.
+    """
+    if _TRIM is not None:
+        _TRIM(0)
 
 
 def make_small(

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from litetrack_ros.node.detections import DetectionQuery, DetectionSet
 from litetrack_ros.node.frames import ReceivedFrame
-
-Box = tuple[float, float, float, float]
+from litetrack_ros.node.sizes import Box
 
 
 class Outcome(enum.Enum):
@@ -47,7 +47,7 @@ class Ending:
 
 @dataclass(eq=False)
 class InitRequest:
-    """A box or a point to start a track from.
+    """A box, a point or a detection to start a track from.
 
     Attributes:
         target_id: names the target.
@@ -56,6 +56,9 @@ class InitRequest:
         arrival_s: when the request came, ``time.perf_counter``.
         newest: the newest frame held at that moment, None when there was none.
         is_point: the target is what lies under ``box_xywh``'s corner.
+        class_id: what the target is, where the operator or the detector says so.
+        query: the detection that is meant, None where it is none or has been found.
+        detected_in: the detections that it was found among.
         image_size: width and height of the images at that moment, None where unknown.
         on_end: told of the end, in the thread that brought it about.
         ending: how it ended, None while it is open.
@@ -67,6 +70,9 @@ class InitRequest:
     arrival_s: float
     newest: ReceivedFrame | None
     is_point: bool = False
+    class_id: str = ""
+    query: DetectionQuery | None = None
+    detected_in: DetectionSet | None = None
     image_size: tuple[int, int] | None = None
     on_end: Callable[["InitRequest"], None] | None = None
     ending: Ending | None = None

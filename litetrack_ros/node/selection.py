@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from geometry_msgs.msg import Point, PointStamped
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import RegionOfInterest
@@ -11,11 +12,13 @@ from sensor_msgs.msg import RegionOfInterest
 from litetrack_ros.errors import shown
 from litetrack_ros.msg import InitBox
 from litetrack_ros.node.compat import LaterAnswers
+from litetrack_ros.node.detections import DetectionHistory, DetectionQuery
 from litetrack_ros.node.frames import ReceivedFrame
-from litetrack_ros.node.init_boxes import MAX_ID_BYTES, id_fault
+from litetrack_ros.node.init_boxes import MAX_ID_BYTES, name_fault
 from litetrack_ros.node.messages import ns_to_stamp, stamp_to_ns
-from litetrack_ros.node.requests import Box, InitRequest, Outcome, RequestDesk
-from litetrack_ros.node.sizes import Size
+from litetrack_ros.node.requests import InitRequest, Outcome, RequestDesk
+from litetrack_ros.node.sizes import Box, Size
+from litetrack_ros.node.vision import NOT_INSTALLED, detection_set, vision_msgs
 from litetrack_ros.srv import Select
 
 # None of them may be lost while the node loads a model, and they are small.
@@ -23,21 +26,22 @@ _QOS = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 
 _SERVE_S = 0.02
 
-_UNSUPPORTED = {
-    Select.Request.DETECTION_ID: "selecting a detection by its id is not supported yet",
-    Select.Request.CLASS_NEAREST: "selecting a detection by its class is not supported yet",
-}
+# Hears reliable detectors and best-effort ones.
+_DETECTIONS_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class SelectionInput:
-    """The topics ~/init_box and ~/init_roi, and the service ~/select.
+    """The topics ~/init_*, the service ~/select, and the detections that it may ask for.
 
     Args:
         node: creates them.
         desk: takes the requests.
         newest: asks for the newest frame held, and for the size of the images.
         refusal: asks why no request can be taken now, empty where it can.
-        wake: called after a request was put.
+        wake: called after a request was put or detections have come.
+
+    Attributes:
+        detections: those that have come, None where vision_msgs is not installed.
     """
 
     def __init__(
@@ -55,6 +59,15 @@ class SelectionInput:
         self._answers = LaterAnswers(node)
         node.create_subscription(InitBox, "~/init_box", self._on_box, _QOS)
         node.create_subscription(RegionOfInterest, "~/init_roi", self._on_roi, _QOS)
+        node.create_subscription(Point, "~/init_point", self._on_point, _QOS)
+        node.create_subscription(PointStamped, "~/init_point_stamped", self._on_stamped_point, _QOS)
+        self.detections: DetectionHistory | None = None
+        module = vision_msgs()
+        if module is not None:
+            self.detections = DetectionHistory(node.resolve_topic_name("detections"))
+            node.create_subscription(
+                module.Detection2DArray, "detections", self._on_detections, _DETECTIONS_QOS
+            )
         self._answers.create_service(Select, "~/select", self._on_select, _QOS)
 
     def send_answers(self) -> None:
@@ -76,21 +89,47 @@ class SelectionInput:
         x, y = float(message.x_offset), float(message.y_offset)
         self._put("", 0, (x, y, float(message.width), float(message.height)))
 
+    def _on_point(self, message: Any) -> None:
+        self._put("", 0, (message.x, message.y, 0.0, 0.0), is_point=True)
+
+    def _on_stamped_point(self, message: Any) -> None:
+        box = (message.point.x, message.point.y, 0.0, 0.0)
+        self._put("", stamp_to_ns(message.header.stamp), box, is_point=True)
+
+    def _on_detections(self, message: Any) -> None:
+        assert self.detections is not None  # whoever subscribes has made it
+        self.detections.add(detection_set(message, stamp_to_ns(message.header.stamp)))
+        self._wake()
+
     def _on_select(self, asked: Any, answer: Callable[[Any], None]) -> None:
-        is_point = asked.mode == Select.Request.POINT
-        refusal = _UNSUPPORTED.get(asked.mode, "")
-        if asked.mode > Select.Request.CLASS_NEAREST:
-            refusal = f"there is no mode {asked.mode}"
-        box = (asked.x, asked.y, *((0.0, 0.0) if is_point else (asked.width, asked.height)))
-        stamp_ns = stamp_to_ns(asked.stamp)
+        is_box = asked.mode == Select.Request.BOX
+        size = (asked.width, asked.height) if is_box else (0.0, 0.0)
+        query, refusal = self._query(asked)
         self._put(
             asked.target_id,
-            stamp_ns,
-            box,
-            is_point,
+            stamp_to_ns(asked.stamp),
+            (asked.x, asked.y, *size),
+            asked.mode == Select.Request.POINT,
             refusal,
             lambda request: answer(select_response(request)),
+            asked.class_id,
+            query,
         )
+
+    def _query(self, asked: Any) -> tuple[DetectionQuery | None, str]:
+        """The detection that a call means, if any, or why there can be none."""
+        modes = Select.Request
+        if asked.mode in (modes.BOX, modes.POINT):
+            return None, ""
+        if asked.mode not in (modes.DETECTION_ID, modes.CLASS_NEAREST):
+            return None, f"there is no mode {asked.mode}"
+        if self.detections is None:
+            return None, NOT_INSTALLED
+        if asked.mode == modes.CLASS_NEAREST:
+            return DetectionQuery(None, asked.class_id, (asked.x, asked.y)), ""
+        if not asked.detection_id:
+            return None, "its detection_id is empty: give one, or select by CLASS_NEAREST"
+        return DetectionQuery(asked.detection_id), ""
 
     def _put(
         self,
@@ -100,12 +139,24 @@ class SelectionInput:
         is_point: bool = False,
         refusal: str = "",
         on_end: Callable[[InitRequest], None] | None = None,
+        class_id: str = "",
+        query: DetectionQuery | None = None,
     ) -> None:
         newest, size = self._newest()
-        if fault := id_fault(target_id):  # the event of its refusal goes out with it
+        fault = name_fault("target id", target_id) or name_fault("class_id", class_id)
+        if fault:  # the event of its refusal goes out with the id
             target_id = shown(target_id, MAX_ID_BYTES)
         request = InitRequest(
-            target_id, stamp_ns, box, time.perf_counter(), newest, is_point, size, on_end
+            target_id,
+            stamp_ns,
+            box,
+            time.perf_counter(),
+            newest,
+            is_point,
+            class_id,
+            query,
+            image_size=size,
+            on_end=on_end,
         )
         self._desk.put(request, self._refusal() or fault or refusal)
         self._wake()

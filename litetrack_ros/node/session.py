@@ -9,6 +9,7 @@ import numpy as np
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.node.control_outputs import ControlOutputs
 from litetrack_ros.node.conversion import ConvertedImage
+from litetrack_ros.node.detections import DetectionHistory
 from litetrack_ros.node.diagnostics import (
     NoticeBoard,
     Status,
@@ -60,13 +61,20 @@ class NodeSession:
         if self.control is not None:
             self.control.destroy()
 
-    def start_worker(self, values: Mapping[str, Any], desk: RequestDesk, calls: CallWatch) -> None:
+    def start_worker(
+        self,
+        values: Mapping[str, Any],
+        desk: RequestDesk,
+        calls: CallWatch,
+        detections: DetectionHistory | None,
+    ) -> None:
         """Start a tracking thread, once there are images.
 
         Args:
             values: parameters by name.
             desk: where requests for targets come from.
             calls: times the thread's calls.
+            detections: of a detector, None where there can be none.
         """
         images = self.images
         assert images is not None  # made before
@@ -83,6 +91,7 @@ class NodeSession:
             desk,
             convert,
             self.outputs,
+            detections,
         )
         self.worker.start()
 

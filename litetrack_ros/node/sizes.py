@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from litetrack_ros.errors import BoxError
-from litetrack_ros.node.requests import Box
 
 _ASPECT_TOLERANCE = 0.02  # 1280x720 and 854x480 are one aspect, 4:3 and 16:9 are not
 
-Size = tuple[int, int]
+Size = tuple[int, int]  # width and height, px
+Box = tuple[float, float, float, float]  # left, top, width and height, px
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """What comes out of the tracking thread, and who takes it."""
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from litetrack_ros.geometry import clip_box_xywh
@@ -25,6 +25,7 @@ class Tracked:
         queue_wait_ms: from the image callback to the start of the processing.
         conversion_ms: message to array.
         timing: crop, model and decode, of search steps and init steps together.
+        classes: of the targets that have one, by id.
     """
 
     frame: ReceivedFrame
@@ -33,6 +34,7 @@ class Tracked:
     queue_wait_ms: float
     conversion_ms: float
     timing: StageTiming
+    classes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Output(Protocol):

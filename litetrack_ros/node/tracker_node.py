@@ -19,7 +19,6 @@ from litetrack_ros.node.compat import (
     answer_impossible_transitions,
     cv_bridge_fallback,
     lifecycle_label,
-    optional_module,
     parameter_override_names,
 )
 from litetrack_ros.node.control_outputs import open_control
@@ -40,6 +39,7 @@ from litetrack_ros.node.requests import InitRequest, Outcome, RequestDesk
 from litetrack_ros.node.selection import SelectionInput
 from litetrack_ros.node.session import MODEL_FAULTS, NodeSession, warm_up
 from litetrack_ros.node.sizes import Size
+from litetrack_ros.node.vision import NOT_INSTALLED, vision_msgs
 from litetrack_ros.node.watchdog import Verdict, Watchdog
 from litetrack_ros.srv import Remove
 
@@ -144,7 +144,7 @@ class TrackerNode(LifecycleNode):
             self._fault = shown(f"cannot subscribe to the images: {error}", _MAX_FAULT)
             self.get_logger().error(self._fault)
             return TransitionCallbackReturn.FAILURE
-        session.start_worker(values, self._desk, self._watchdog.calls)
+        session.start_worker(values, self._desk, self._watchdog.calls, self._selection.detections)
         if session.is_enabled:
             session.slot.open()
         self.get_logger().info(
@@ -192,25 +192,20 @@ class TrackerNode(LifecycleNode):
             loading = loader.submit(self._open_backend, values)
             self._selection.serve_until(loading.done)
         backend = loading.result()
-        vision_msgs = None
-        if values["publish_detections"]:
-            vision_msgs = optional_module("vision_msgs.msg")
-            if vision_msgs is None:
-                raise ConfigError(
-                    "publish_detections is on, but vision_msgs is not installed: install "
-                    "ros-$ROS_DISTRO-vision-msgs, or switch it off"
-                )
+        module = vision_msgs() if values["publish_detections"] else None
+        if values["publish_detections"] and module is None:
+            raise ConfigError(f"publish_detections is on, but {NOT_INSTALLED}, or switch it off")
         self._board.clear()
         slot = FrameSlot(FrameRing(values["ring_s"], values["ring_mb"] * 1_000_000))
         slot.close()
-        control = open_control(self, values, self._board, vision_msgs)
+        control = open_control(self, values, self._board, module)
         outputs = Outputs(
             self,
             slot,
             self._board,
             lambda: self._values,
             self._tell,
-            vision_msgs,
+            module,
             values["default_class"],
             None if control is None else control.send,
         )
@@ -351,7 +346,9 @@ class TrackerNode(LifecycleNode):
             worker.stop(0.0)
             worker.drop_targets("the tracking thread died")
             self._selection.send_answers()
-            session.start_worker(self._values, self._desk, self._watchdog.calls)
+            session.start_worker(
+                self._values, self._desk, self._watchdog.calls, self._selection.detections
+            )
         elif verdict is Verdict.GIVE_UP:
             self.trigger_deactivate()
             self.trigger_cleanup()

@@ -8,47 +8,26 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from litetrack_ros.backends.base import Backend
-from litetrack_ros.config import TrackerConfig
-from litetrack_ros.errors import BoxError, ImageError, shown
-from litetrack_ros.images import Image
+from litetrack_ros.errors import ImageError, shown
 from litetrack_ros.node.conversion import ConvertedImage
+from litetrack_ros.node.detections import DetectionHistory
 from litetrack_ros.node.events import Event, EventKind, TargetStories
 from litetrack_ros.node.frames import Fate, FrameSlot, ReceivedFrame
-from litetrack_ros.node.init_boxes import catch_up, choose_frame
-from litetrack_ros.node.reduction import ReducedImage, RingKeeper
-from litetrack_ros.node.requests import Box, Ending, InitRequest, Outcome, RequestDesk
+from litetrack_ros.node.reduction import RingKeeper
+from litetrack_ros.node.requests import Ending, InitRequest, Outcome, RequestDesk
+from litetrack_ros.node.settings import WorkerSettings
 from litetrack_ros.node.sizes import Size, SizeChange
+from litetrack_ros.node.starting import Started, TargetStarter
 from litetrack_ros.node.tracked import Output, TargetStatus, Tracked, inside
-from litetrack_ros.tracker.point_boxes import Taps
-from litetrack_ros.tracker.result import StageTiming, TrackResult
+from litetrack_ros.tracker.result import StageTiming
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import MultiTracker
 
 _IDLE_WAIT_S = 0.1
 _LET_IN_S = 0.001
-
-
-@dataclass(frozen=True)
-class WorkerSettings:
-    """What may change while the worker runs.
-
-    Attributes:
-        tracker_config: thresholds.
-        catch_up_max_ms: time for catching up after an init box.
-        init_stamp_tolerance_ms: how far the stamp of an init box may be from an image's.
-        init_wait_ms: how long an init box may wait for its image.
-        lost_timeout_s: how long a target may be lost until it is given up; 0 is for ever.
-    """
-
-    tracker_config: TrackerConfig
-    catch_up_max_ms: float
-    init_stamp_tolerance_ms: float
-    init_wait_ms: float
-    lost_timeout_s: float = 0.0
 
 
 class TrackingWorker:
@@ -62,6 +41,7 @@ class TrackingWorker:
         desk: where requests for targets come from.
         convert: makes an array of a message; raises ImageError.
         output: where results go.
+        detections: of a detector, None where there can be none.
     """
 
     def __init__(
@@ -73,6 +53,7 @@ class TrackingWorker:
         desk: RequestDesk,
         convert: Callable[[Any], ConvertedImage],
         output: Output,
+        detections: DetectionHistory | None = None,
     ) -> None:
         self._settings = settings
         self._max_targets = max_targets
@@ -83,14 +64,22 @@ class TrackingWorker:
         self._tracker = MultiTracker(backend, settings.tracker_config)
         self.thread = threading.Thread(target=self._run, name="tracking", daemon=True)
         self._keeper = RingKeeper(slot, convert)
-        self._restored: Image | None = None
         self._stopping = threading.Event()
         # Guards sending and adopting against dropping targets: nothing old goes out after a reset.
         self._sending = threading.Lock()
         self._stories = TargetStories(output.tell)
-        self._taps = Taps()
+        self._starter = TargetStarter(
+            self._tracker,
+            lambda: self._settings,
+            slot,
+            desk,
+            convert,
+            output.tell,
+            self._no_room,
+            self._stopping.is_set,
+            detections,
+        )
         self._in_work: InitRequest | None = None
-        self._step_ms = 0.0
         self.targets: tuple[TargetStatus, ...] = ()
         self.image_size: Size | None = None
 
@@ -175,7 +164,7 @@ class TrackingWorker:
     def _process(self, frame: ReceivedFrame) -> None:
         start = time.perf_counter()
         try:
-            image = self._image_of(frame)
+            image = self._convert(frame.message)
         except ImageError as error:
             self._slot.settle(frame, Fate.REJECTED)
             self._output.report("image_rejected", f"image rejected: {error}")
@@ -186,15 +175,15 @@ class TrackingWorker:
         results = {r.target_id: r for r in self._tracker.update(*image)}
         timings = [r.timing for r in results.values()][:1]
         if timings:
-            self._step_ms = timings[0].total_ms
+            self._starter.step_ms = timings[0].total_ms
             self._output.recovered("tracking_failed")
         for request in self._desk.waiting():
-            if self._choose(request) is not frame or not self._take(request):
+            if self._starter.choose(request) is not frame or not self._take(request):
                 continue
-            started = self._start(request, frame, image)
-            if started is not None and self._adopt(request, frame, *started):
-                results[request.target_id] = started[1]
-                timings.append(started[1].timing)
+            started = self._starter.start(request, frame, image)
+            if started is not None and self._adopt(request, frame, started):
+                results[request.target_id] = started.result
+                timings.append(started.result.timing)
         margin_px = self._tracker.config.clip_margin_px
         tracked = Tracked(
             frame,
@@ -221,7 +210,7 @@ class TrackingWorker:
             kept = self._stories.step(
                 tracked.results, frame.header, frame.arrival_s, self._settings.lost_timeout_s
             )
-            tracked = dataclasses.replace(tracked, results=kept)
+            tracked = dataclasses.replace(tracked, results=kept, classes=self._stories.classes)
             self._output.send(tracked, lambda: self._slot.settle(frame, Fate.PROCESSED))
             self.targets = tuple(TargetStatus(r.target_id, r.state, r.score) for r in kept)
         self._output.show(tracked)
@@ -247,7 +236,7 @@ class TrackingWorker:
         """Start tracks on frames that have passed, and bring them up to the newest frame."""
         while not self._stopping.is_set():
             for request in self._desk.waiting():
-                frame = self._choose(request)
+                frame = self._starter.choose(request)
                 if frame is not None and frame.fate is not Fate.WAITING:
                     if self._take(request):
                         self._start_in_the_past(request, frame)
@@ -255,129 +244,39 @@ class TrackingWorker:
             else:
                 return
 
-    def _image_of(self, frame: ReceivedFrame) -> ConvertedImage:
-        message = frame.message
-        if not isinstance(message, ReducedImage):
-            return self._convert(message)
-        # Only one such image is in use at a time; a new one each would scatter the memory.
-        image = message.restore(self._restored)
-        self._restored = image.image
-        return image
+    def _start_in_the_past(self, request: InitRequest, frame: ReceivedFrame) -> None:
+        started = self._starter.start_in_the_past(request, frame, self.image_size)
+        if started is not None and self._adopt(request, frame, started):
+            score = started.result.score
+            status = TargetStatus(request.target_id, State.INITIALISING, score)
+            others = [t for t in self.targets if t.target_id in self._stories.target_ids]
+            self.targets = (*(t for t in others if t.target_id != status.target_id), status)
 
     def _take(self, request: InitRequest) -> bool:
         self._in_work = request
         return self._desk.take(request)
 
-    def _choose(self, request: InitRequest) -> ReceivedFrame | None:
-        choice = choose_frame(
-            request,
-            self._slot.frames(),
-            self._settings.init_stamp_tolerance_ms,
-            waited_ms=1e3 * (time.perf_counter() - request.arrival_s),
-            max_wait_ms=self._settings.init_wait_ms,
-        )
-        if choice.refusal:
-            self._desk.refuse(request, choice.refusal)
-        return choice.frame
-
-    def _start_in_the_past(self, request: InitRequest, frame: ReceivedFrame) -> None:
-        try:
-            image = self._image_of(frame)
-        except ImageError as error:
-            self._desk.refuse(request, f"its image is not usable: {error}")
-            return
-        started = self._start(request, frame, image)
-        if started is None:
-            return
-        tracker, result = started
-        self._step_ms = self._step_ms or result.timing.total_ms
-        size = image.size
-
-        def step(passed: ReceivedFrame) -> bool:
-            nonlocal size
-            try:
-                later = self._image_of(passed)
-            except ImageError:
-                return True  # was or will be reported where the frame is processed
-            if later.size != size:
-                change = SizeChange(size, later.size)
-                if not change.keeps_aspect:
-                    self._desk.refuse(request, f"{change}, with another aspect")
-                    return False
-                tracker.rescale(*change.factors)
-                size = later.size
-            tracker.update(*later)
-            if passed.fate is Fate.REPLACED:
-                self._slot.settle(passed, Fate.CAUGHT_UP)
-            return (
-                bool(tracker.target_ids) and request.ending is None and not self._stopping.is_set()
-            )
-
-        steps = catch_up(
-            frame,
-            self._slot.passed_since,
-            step,
-            self._settings.catch_up_max_ms,
-            self._step_ms,
-        )
-        if not tracker.target_ids:
-            self._desk.refuse(request, "the target was lost for good while catching up")
-            return
-        if self.image_size is not None and self.image_size != size:
-            tracker.rescale(*SizeChange(size, self.image_size).factors)
-        if self._adopt(request, frame, tracker, result, steps):
-            status = TargetStatus(request.target_id, State.INITIALISING, result.score)
-            others = [t for t in self.targets if t.target_id in self._stories.target_ids]
-            self.targets = (*(t for t in others if t.target_id != status.target_id), status)
-
-    def _start(
-        self, request: InitRequest, frame: ReceivedFrame, image: ConvertedImage
-    ) -> tuple[MultiTracker, TrackResult] | None:
-        """Start a track in a tracker of its own; None if the request is refused."""
+    def _no_room(self, target_id: str) -> str:
+        """Why no target of this id can be followed, empty where it can."""
         known = self._stories.target_ids
-        is_new = self._max_targets > 1 and request.target_id not in known
+        is_new = self._max_targets > 1 and target_id not in known
         if is_new and len(known) >= self._max_targets:
-            reason = f"max_targets = {self._max_targets} targets are being tracked"
-            self._desk.refuse(request, reason)
-            return None
-        tracker = MultiTracker(self._tracker.backend, self._tracker.config)
-        try:
-            box = self._box_on(request, frame, image)
-            result = tracker.init(image.image, box, request.target_id, image.color_order)
-        except BoxError as error:
-            self._desk.refuse(request, str(error))
-            return None
-        return tracker, dataclasses.replace(result, state=State.INITIALISING)
-
-    def _box_on(self, request: InitRequest, frame: ReceivedFrame, image: ConvertedImage) -> Box:
-        """The box of a request in the pixels of an image; raises BoxError."""
-        box, drawn_on, size = request.box_xywh, request.image_size, image.size
-        if frame.arrival_s > request.arrival_s and drawn_on is not None and drawn_on != size:
-            change = SizeChange(drawn_on, size)
-            box = change.scale(box)
-            text = f"{change} while its box waited"
-            self._output.tell(Event(EventKind.RESCALED, request.target_id, text, frame.header, box))
-        if request.is_point:
-            candidate = self._taps.candidate(image.image, box[:2], image.color_order)
-            x, y, width, height = (float(value) for value in candidate.box_xywh)
-            box = (x, y, width, height)
-        return box
+            return f"max_targets = {self._max_targets} targets are being tracked"
+        return ""
 
     def _adopt(
         self,
         request: InitRequest,
         frame: ReceivedFrame,
-        started: MultiTracker,
-        result: TrackResult,
-        caught_up: int = 0,
+        started: Started,
     ) -> bool:
         """Follow a target from now on; False if its request has ended meanwhile."""
-        x, y, width, height = (float(v) for v in result.box_xywh)
+        x, y, width, height = (float(v) for v in started.result.box_xywh)
         ending = Ending(
             Outcome.ACCEPTED,
             header=frame.header,
             stamp_ns=frame.stamp_ns,
-            caught_up=caught_up,
+            caught_up=started.caught_up,
             box_xywh=(x, y, width, height),
         )
         with self._sending:
@@ -389,8 +288,8 @@ class TrackingWorker:
                         reason = f"target '{request.target_id}' took its place (max_targets = 1)"
                         self._stories.end(other, EventKind.REMOVED, reason, frame.header)
                 self._tracker.reset()
-            self._stories.begin(request.target_id)
-            self._tracker.adopt(started)
+            self._stories.begin(request.target_id, request.class_id)
+            self._tracker.adopt(started.tracker)
         return True
 
 

@@ -84,6 +84,25 @@ def test_old_frames_are_reduced_before_they_go() -> None:
     assert 60 <= ring.small_bytes <= 10_000 / 90
 
 
+def test_whole_frames_never_fill_the_room_of_those_to_come() -> None:
+    """Else the process stays as large as it was before the first ones were reduced."""
+    ring, whole = FrameRing(max_s=3.0, max_bytes=10_000), []
+    for index in range(200):
+        frame = _frame(index * 33_333_333, 500, arrival_s=index / 30)
+        ring.append(frame)
+        frame.fate = Fate.PROCESSED
+        while (old := ring.to_reduce()) is not None:
+            ring.replace(old, "small", 60)
+        whole.append(sum(not held.is_small for held in ring.frames))
+    assert max(whole) <= max(whole[100:]) + 4  # what comes before the rate is known
+    slow = FrameRing(max_s=3.0, max_bytes=10_000)
+    for index in range(30):
+        frame = _frame(index * 200_000_000, 300, arrival_s=index / 5)
+        slow.append(frame)
+        frame.fate = Fate.PROCESSED
+        assert slow.to_reduce() is None  # all of the time fit as they are
+
+
 def test_a_frame_that_waits_or_is_in_work_is_not_reduced() -> None:
     ring = FrameRing(max_s=30.0, max_bytes=1000)
     for index in range(5):

@@ -9,6 +9,7 @@ import pytest
 
 WITHOUT_ROS = (
     "conversion",
+    "detections",
     "dds",
     "diagnostics",
     "events",
@@ -22,7 +23,9 @@ WITHOUT_ROS = (
     "requests",
     "tracked",
     "select_view",
+    "settings",
     "sizes",
+    "starting",
     "worker",
 )
 _BLOCKED = ("rclpy", "sensor_msgs", "std_msgs", "diagnostic_msgs", "litetrack_ros.msg", "cv_bridge")

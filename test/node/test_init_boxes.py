@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litetrack_ros.node.frames import ReceivedFrame
-from litetrack_ros.node.init_boxes import InitChoice, choose_frame, id_fault
+from litetrack_ros.node.init_boxes import InitChoice, choose_frame, name_fault
 from litetrack_ros.node.requests import InitRequest
 
 MS = 10**6
@@ -140,4 +140,5 @@ def test_a_chosen_frame_is_the_nearest_and_within_the_tolerance(
     ],
 )
 def test_which_ids_a_target_may_have(target_id: str, fault: str) -> None:
-    assert (fault in id_fault(target_id)) and bool(id_fault(target_id)) == bool(fault)
+    found = name_fault("target id", target_id)
+    assert fault in found and bool(found) == bool(fault)

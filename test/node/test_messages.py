@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from types import SimpleNamespace
 from typing import Any
 
@@ -88,58 +87,3 @@ def test_images_hold_every_byte() -> None:
     message = bgr8_message(Header(), image)
     assert (message.height, message.width, message.step, message.encoding) == (5, 7, 21, "bgr8")
     assert bytes(message.data) == image.tobytes()
-
-
-def test_detections_carry_the_id_and_the_class_and_leave_lost_targets_out() -> None:
-    from types import SimpleNamespace
-
-    from litetrack_ros.node.messages import detections
-
-    def message(**fields: Any) -> Any:
-        center = SimpleNamespace(position=SimpleNamespace())
-        return SimpleNamespace(
-            bbox=SimpleNamespace(center=center),
-            hypothesis=SimpleNamespace(),
-            detections=[],
-            results=[],
-            **fields,
-        )
-
-    kinds = ("Detection2DArray", "Detection2D", "ObjectHypothesisWithPose")
-    vision_msgs = SimpleNamespace(**dict.fromkeys(kinds, message))
-    results = [
-        SimpleNamespace(target_id=name, box_xywh=(10, 20, 4, 6), score=0.5, state=state)
-        for name, state in (("cup", State.TRACKING), ("gone", State.LOST))
-    ]
-    (found,) = detections(vision_msgs, "header", results, "mug").detections
-    assert (found.id, found.bbox.size_x, found.bbox.center.position.x) == ("cup", 4.0, 12.0)
-    assert [r.hypothesis.class_id for r in found.results] == ["mug"]
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("vision_msgs") is None, reason="vision_msgs is not installed"
-)
-def test_the_node_publishes_detections(live_node: Any, client: Any) -> None:
-    from vision_msgs.msg import Detection2DArray
-
-    node = live_node(publish_detections=True)
-    assert node.transition("configure") and node.transition("activate")
-    client.wait_for_node()
-    received: list[Any] = []
-    client.node.create_subscription(Detection2DArray, "litetrack/detections", received.append, 10)
-    picture = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
-    client.select((40, 30, 50, 40), target_id="cup")
-
-    def seen() -> bool:
-        client.send(picture, 10**9 + len(client.boxes))
-        client.spin_for(0.05)
-        return bool(received) and bool(received[-1].detections)
-
-    client.spin_until(seen, 20, "a detection")
-    by_stamp = {m.header.stamp.nanosec: m.boxes[0] for m in client.boxes if m.boxes}
-    box = by_stamp[received[-1].header.stamp.nanosec]
-    found = received[-1].detections[0]
-    assert found.id == "cup"
-    assert found.bbox.size_x == box.width
-    assert found.bbox.center.position.x == box.x + box.width / 2
-    assert found.results[0].hypothesis.score == box.score

@@ -16,6 +16,9 @@ import psutil
 import pytest
 from ros_client import START_TIMEOUT_S, Client
 
+from litetrack_ros.geometry import overlap
+from litetrack_ros.media.scene import DrawnScene
+
 pytestmark = pytest.mark.ros
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
@@ -125,8 +128,6 @@ def test_a_selection_is_answered_with_the_image_and_the_box(
         ({"box": (500, 1, 20, 20)}, "outside the 160x120 image"),
         ({"stamp_ns": 10**6}, "its image is gone"),
         ({"stamp_ns": 10**12}, "no later image has come"),
-        ({"mode": 2}, "not supported yet"),
-        ({"mode": 3}, "not supported yet"),
         ({"mode": 77}, "there is no mode 77"),
     ],
 )
@@ -440,3 +441,45 @@ def test_waiting_requests_cost_no_time_and_a_reset_answers_them(
     assert waiting - idle < 0.05
     assert reset_ms < 200
     assert answered_ms < 250
+
+
+@pytest.mark.parametrize("stamp_ms", [None, 1033, 0], ids=["point", "stamped", "zero stamp"])
+def test_a_point_from_another_tool_selects_what_lies_under_it(
+    live_node: Callable[..., Any],
+    client: Any,
+    operator: Callable[[], Operator],
+    stamp_ms: int | None,
+) -> None:
+    from geometry_msgs.msg import Point, PointStamped
+
+    from litetrack_ros.msg import TargetEvent
+    from litetrack_ros.node.messages import ns_to_stamp
+
+    scene = DrawnScene(frames=5, width=320, height=240)
+    _activate(live_node())
+    client.wait_for_node()
+    caller = operator()
+    for index in range(5):
+        client.send(scene.frame(index), 10**9 + index * 33_000_000)
+        client.boxes_for(10**9 + index * 33_000_000)
+    x, y, width, height = (float(v) for v in scene.box_xywh(4))
+    point = Point(x=float(round(x + width / 2)), y=float(round(y + height / 2)))
+    if stamp_ms is None:
+        topic = client.node.create_publisher(Point, "litetrack/init_point", 10)
+        message: Any = point
+    else:
+        topic = client.node.create_publisher(PointStamped, "litetrack/init_point_stamped", 10)
+        message = PointStamped(point=point)
+        message.header.stamp = ns_to_stamp(stamp_ms * 10**6)
+    client.spin_until(topic.get_subscription_count, 10, "the node")
+    topic.publish(message)
+    client.spin_until(lambda: caller.events, 10, "an event")
+    told = caller.events[0]
+    assert told.event == TargetEvent.SELECTED, told.reason
+    assert told.header.stamp.nanosec == (33_000_000 if stamp_ms else 132_000_000)
+    assert overlap((told.x, told.y, told.width, told.height), scene.box_xywh(4)) > 0.5
+    topic.publish(
+        Point(x=0.4, y=0.5) if stamp_ms is None else PointStamped(point=Point(x=0.4, y=0.5))
+    )
+    client.spin_until(lambda: len(caller.events) > 1, 10, "another event")
+    assert "looks like parts of the image's size" in caller.events[-1].reason

@@ -18,8 +18,9 @@ from litetrack_ros.node.conversion import ConvertedImage
 from litetrack_ros.node.events import Event, EventKind
 from litetrack_ros.node.frames import FrameRing, FrameSlot, ReceivedFrame
 from litetrack_ros.node.requests import InitRequest, Outcome, RequestDesk
+from litetrack_ros.node.settings import WorkerSettings
 from litetrack_ros.node.tracked import Tracked
-from litetrack_ros.node.worker import TrackingWorker, WorkerSettings
+from litetrack_ros.node.worker import TrackingWorker
 from litetrack_ros.tracker.state import State
 
 pytest.importorskip("torch")
