@@ -21,6 +21,7 @@ from litetrack_ros.config import Calibration, Logistic, TrackerConfig
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.geometry import BoxLike, FloatArray, overlap
 from litetrack_ros.images import Image, Uint8Image
+from litetrack_ros.tracker.camera_motion import ReducedPicture, camera_shift, reduce_picture
 from litetrack_ros.tracker.confidence import candidate_features, held_features, probability
 from litetrack_ros.tracker.following import follow
 from litetrack_ros.tracker.result import TrackResult
@@ -118,19 +119,27 @@ class _Recorder:
 
     def __init__(self, backend: RememberingBackend, config: TrackerConfig) -> None:
         self._backend, self._tracker = backend, Tracker(backend, config)
+        self._follows_camera = config.follows_camera
         self._previous: TrackResult | None = None
+        self._picture: ReducedPicture | None = None
         self.rows: list[FloatArray] = []
 
     def init(self, image: Image, box_xywh: BoxLike) -> TrackResult:
         self._previous = self._tracker.init(image, box_xywh)
+        self._picture = reduce_picture(image)
         return self._previous
 
     def update(self, image: Image) -> TrackResult | None:
         result = self._tracker.update(image)
         assert result is not None and self._previous is not None and self._backend.latest
-        boxes = [r[None] for r in (result.candidate_box_xywh, self._previous.box_xywh)]
+        assert self._picture is not None  # with the first result
+        searched = self._previous.box_xywh.copy()
+        picture = reduce_picture(image)
+        if self._follows_camera:
+            searched[:2] += camera_shift(self._picture, picture)
+        boxes = [box[None] for box in (result.candidate_box_xywh, searched)]
         self.rows.append(candidate_features(self._backend.latest, *boxes)[0])
-        self._previous = result
+        self._previous, self._picture = result, picture
         return result
 
 
