@@ -208,6 +208,7 @@ class TrackingWorker:
             ),
         )
         self._hand_on(tracked)
+        self._tracker.refresh()
 
     def _hand_on(self, tracked: Tracked) -> None:
         frame = tracked.frame

@@ -18,13 +18,15 @@ from litetrack_ros.crop import CropRegion, extract_crop
 from litetrack_ros.errors import BoxError
 from litetrack_ros.geometry import BoxLike, FloatArray, check_init_box, clip_box_xywh, overlap
 from litetrack_ros.images import ColorOrder, Image, Uint8Image, check_image, to_rgb8
-from litetrack_ros.tracker.confidence import candidate_features, held_features, probability
+from litetrack_ros.tracker.confidence import held_features, probability
 from litetrack_ros.tracker.decode import (
     is_finite_template,
     is_usable,
     map_box_back,
     template_box_xyxy_norm,
 )
+from litetrack_ros.tracker.finding import Finder, scores_of
+from litetrack_ros.tracker.looks import Glimpse
 from litetrack_ros.tracker.point_boxes import propose_boxes
 from litetrack_ros.tracker.result import StageTiming, TrackResult
 from litetrack_ros.tracker.state import State
@@ -54,6 +56,7 @@ class MultiTracker:
         self.config = backend.tracker_config if config is None else config
         self._targets: dict[str, TargetState] = {}
         self._stacked: TemplateFeatures | None = None
+        self._finder = Finder(backend)
 
     @property
     def target_ids(self) -> tuple[str, ...]:
@@ -98,7 +101,7 @@ class MultiTracker:
                 "the network's answer to the target is not finite: its weights are damaged, or its "
                 "precision is too low; use another model file or fp32"
             )
-        target = TargetState(target_id, box, template, self.config)
+        target = TargetState(target_id, box, template, Glimpse(crop, target_box), self.config)
         self._targets[target_id] = target
         self._stacked = None
         timing = StageTiming(1e3 * (cropped - start), 1e3 * (encoded - cropped), 0.0)
@@ -146,6 +149,7 @@ class MultiTracker:
             return []
         targets = list(self._targets.values())
         start = time.perf_counter()
+        self.refresh()
         regions = [self._search_region(target) for target in targets]
         crops = self._crops(image, regions, color_order)
         cropped = time.perf_counter()
@@ -154,13 +158,9 @@ class MultiTracker:
         predictions = self.backend.search(crops, self._stacked)
         searched = time.perf_counter()
         usable, candidates = self._decode(image, targets, regions, predictions)
-        candidate_scores = self._score(targets, predictions, usable, candidates)
-        states = [
-            target.follow(box, score)
-            for target, box, score in zip(
-                targets, candidates, candidate_scores.tolist(), strict=True
-            )
-        ]
+        previous = np.stack([target.search_box_xywh for target in targets])
+        candidate_scores = scores_of(predictions, usable, candidates, previous, self.config)
+        states = self._follow(image, color_order, candidates, candidate_scores)
         scores = self._published_scores(targets, candidates, candidate_scores)
         responses = np.where(usable, predictions.responses, 0.0)
         decoded = time.perf_counter()
@@ -184,10 +184,22 @@ class MultiTracker:
         for result in results:
             if result.state is State.IDLE:
                 self.remove(result.target_id)
+        if self.config.search_crops:
+            maps = predictions.score_maps
+            self._finder.watch(image, color_order, zip(targets, regions, maps, strict=True))
         return results
+
+    def refresh(self) -> None:
+        """Search for LOST targets elsewhere in the last image, where that is asked for.
+
+        To be called when the results are out, such that no frame waits for it; else the next
+        update begins with it, and the results are the same.
+        """
+        self._finder.search(list(self._targets.values()), self.config)
 
     def adopt(self, other: MultiTracker) -> None:
         """Take over all targets of another tracker with the same backend, in place of their ids."""
+        other.refresh()
         self._targets.update(other._targets)
         self._stacked = None
         other.reset()
@@ -208,6 +220,8 @@ class MultiTracker:
         for target in self._targets.values():
             target.box_xywh = target.box_xywh * factors
             target.trusted_box_xywh = target.trusted_box_xywh * factors
+            target.undoubted_box_xywh = target.undoubted_box_xywh * factors
+            target.motion_px, target.hunt = target.motion_px * factors[:2], None
 
     def reset(self) -> None:
         """Forget all targets."""
@@ -222,8 +236,8 @@ class MultiTracker:
 
     def _search_region(self, target: TargetState) -> CropRegion:
         model = self.backend.model_config
-        factor = model.search_factor * target.machine.search_scale
-        return CropRegion.around(target.box_xywh, factor, model.search_size)
+        factor = model.search_factor * target.search_scale
+        return CropRegion.around(target.search_box_xywh, factor, model.search_size)
 
     def _crops(
         self, image: Image, regions: Sequence[CropRegion], color_order: ColorOrder
@@ -253,27 +267,23 @@ class MultiTracker:
                 boxes[index] = target.box_xywh
                 continue
             if config.size_smoothing < 1.0:
-                boxes[index] = _smooth_size(boxes[index], target.box_xywh, config.size_smoothing)
+                last = target.search_box_xywh
+                boxes[index] = _smooth_size(boxes[index], last, config.size_smoothing)
             boxes[index] = clip_box_xywh(boxes[index], width, height, config.clip_margin_px)
         return usable, boxes
 
-    def _score(
-        self,
-        targets: Sequence[TargetState],
-        predictions: Predictions,
-        usable: npt.NDArray[np.bool_],
-        candidates: FloatArray,
-    ) -> FloatArray:
-        """The candidates' scores ``(N,)``, probabilities where there is a calibration."""
-        if self.config.calibration is None:
-            return np.where(usable, predictions.scores, 0.0).astype(np.float64)
-        scores = np.zeros(len(targets))
-        if usable.any():
-            answers = Predictions(*(part[usable] for part in predictions))
-            previous = np.stack([target.box_xywh for target in targets])
-            features = candidate_features(answers, candidates[usable], previous[usable])
-            scores[usable] = probability(self.config.calibration.candidate, features)
-        return scores
+    def _follow(
+        self, image: Image, color_order: ColorOrder, candidates: FloatArray, scores: FloatArray
+    ) -> list[State]:
+        """Step every target with its candidate; what a LOST one is found by is judged first."""
+        states = []
+        for target, box, score in zip(
+            self._targets.values(), candidates, scores.tolist(), strict=True
+        ):
+            if self.config.search_crops and target.machine.state is State.LOST:
+                score = self._finder.judge(image, color_order, target, box, score, self.config)
+            states.append(target.follow(box, score))
+        return states
 
     def _published_scores(
         self, targets: Sequence[TargetState], candidates: FloatArray, candidate_scores: FloatArray
@@ -324,6 +334,10 @@ class Tracker:
         """As :meth:`MultiTracker.update`; None without a target to follow."""
         results = self._tracker.update(image, color_order)
         return results[0] if results else None
+
+    def refresh(self) -> None:
+        """As :meth:`MultiTracker.refresh`."""
+        self._tracker.refresh()
 
 
 def _smooth_size(box_xywh: FloatArray, previous_xywh: FloatArray, weight: float) -> FloatArray:

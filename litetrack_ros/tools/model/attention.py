@@ -111,6 +111,10 @@ class Witness:
         self.template_crop, self.template_box = crops[0], boxes_xyxy_norm[0]
         return self._backend.encode_template(crops, boxes_xyxy_norm)
 
+    def token_keys(self, template: TemplateFeatures) -> npt.NDArray[np.float32]:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        return self._backend.token_keys(template)
+
     def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         return self._backend.stack(templates)
