@@ -169,6 +169,10 @@ class TrackerConfig:
         found_after_frames: hits in a row until a LOST target is TRACKING again.
         search_growth: the search factor is multiplied by this in every LOST frame ...
         max_search_scale: ... up to this multiple of the model's own.
+        search_crops: further regions searched in each frame while a target is LOST, anywhere in the
+            picture, all LOST targets together; 0 looks only where it was last seen.
+        found_likeness: how much what is found must look like the first template (at most 1) where
+            further regions are searched; less for a target that changed while it was tracked.
         idle_after_frames: LOST frames until the target is given up (IDLE); 0 is never.
         size_smoothing: weight of the newly predicted width and height, (0, 1]; 1 is no smoothing.
         recent_score: score from which a TRACKING frame is certain enough for a recent template, for
@@ -196,6 +200,8 @@ class TrackerConfig:
     found_after_frames: int = 1
     search_growth: float = 1.05
     max_search_scale: float = 2.0
+    search_crops: int = 0
+    found_likeness: float = 0.68
     idle_after_frames: int = 0
     size_smoothing: float = 1.0
     recent_score: float = 0.9
@@ -212,8 +218,9 @@ class TrackerConfig:
             _check(self, key, getattr(self, key) >= 1, "at least 1")
         for key in ("search_growth", "max_search_scale"):
             _check(self, key, getattr(self, key) >= 1, "at least 1")
-        for key in ("idle_after_frames", "recent_after_frames"):
+        for key in ("idle_after_frames", "recent_after_frames", "search_crops"):
             _check(self, key, getattr(self, key) >= 0, "at least 0")
+        _check(self, "found_likeness", 0 <= self.found_likeness <= 1, "from 0 to 1")
         _check(self, "size_smoothing", 0 < self.size_smoothing <= 1, "above 0 and at most 1")
         _check(self, "clip_margin_px", self.clip_margin_px >= 1, "at least 1")
 

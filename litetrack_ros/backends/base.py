@@ -101,6 +101,9 @@ class Backend(Protocol):
     def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
         """Join the features of several targets along the first axis, for one search call."""
 
+    def token_keys(self, template: TemplateFeatures) -> npt.NDArray[np.float32]:
+        """What is kept of each token of N templates, for comparing them, ``(N, tokens, D)``."""
+
     def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
         """One search step.
 

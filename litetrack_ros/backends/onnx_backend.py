@@ -145,6 +145,11 @@ class OnnxBackend:
             return TemplateFeatures(keys, None)
         return TemplateFeatures(keys, np.concatenate([t.values for t in templates]))
 
+    def token_keys(self, template: TemplateFeatures) -> npt.NDArray[np.float32]:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        keys = np.asarray(template.keys, dtype=np.float32).transpose(0, 3, 1, 2, 4)
+        return keys.reshape(*keys.shape[:2], -1)
+
     def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         parts = self._runner.run(crops, templates)

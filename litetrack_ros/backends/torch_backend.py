@@ -88,6 +88,11 @@ class TorchBackend:
             torch.cat([t.keys for t in templates]), torch.cat([t.values for t in templates])
         )
 
+    def token_keys(self, template: TemplateFeatures) -> npt.NDArray[np.float32]:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        keys = template.keys.float().permute(0, 3, 1, 2, 4).flatten(2)
+        return np.asarray(keys.cpu().numpy(), dtype=np.float32)
+
     @torch.inference_mode()
     def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
         """See :class:`litetrack_ros.backends.base.Backend`."""

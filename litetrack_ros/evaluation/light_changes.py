@@ -151,6 +151,7 @@ class WrongSecond:
         self.model_config, self.tracker_config = backend.model_config, backend.tracker_config
         self.info = backend.info
         self.stack, self.search = backend.stack, backend.search
+        self.token_keys = backend.token_keys
         self.with_recent = backend.with_recent
         self._recent = backend.encode_template(crop[None], box_xyxy_norm[None])
 

@@ -307,6 +307,14 @@ SPECS: tuple[Spec, ...] = (
         live=True,
     ),
     Spec(
+        "search_crops",
+        -1,
+        f"regions searched elsewhere in an image while targets are LOST; 0 is none; {_MODELS_OWN}",
+        -1,
+        100,
+        live=True,
+    ),
+    Spec(
         "size_smoothing",
         -1.0,
         f"weight of the newly predicted size, above 0 to 1; 1 is no smoothing; {_MODELS_OWN}",

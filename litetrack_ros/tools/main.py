@@ -58,6 +58,7 @@ VERBS: dict[str, dict[str, str]] = {
         "light": "track targets whose template is dark, with one template, two and a wrong one",
         "prune": "keep a trained model's first layers, or report all ways to do so",
         "points": "click on annotated objects, and say how often the right box came of it",
+        "returns": "let targets leave made videos and come back, and say which are found again",
         "attention": "draw the attention to the target in a frame's search region",
     },
     "data": {

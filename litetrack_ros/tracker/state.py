@@ -45,6 +45,10 @@ class StateMachine:
         """Whether the latest frame's score was below the threshold."""
         return self._misses > 0
 
+    def lose(self) -> None:
+        """Go to LOST, whatever the scores were."""
+        self.state, self._misses, self._hits = State.LOST, 0, 0
+
     def update(self, score: float) -> State:
         """Take the score of a frame's candidate and return the state after it."""
         config = self.config

@@ -19,13 +19,15 @@ from litetrack_ros.errors import BoxError
 from litetrack_ros.geometry import BoxLike, FloatArray, check_init_box, clip_box_xywh, overlap
 from litetrack_ros.images import ColorOrder, Image, Uint8Image, check_image, to_rgb8
 from litetrack_ros.tracker.camera_motion import reduce_picture
-from litetrack_ros.tracker.confidence import candidate_features, held_features, probability
+from litetrack_ros.tracker.confidence import held_features, probability
 from litetrack_ros.tracker.decode import (
     is_finite_template,
     is_usable,
     map_box_back,
     template_box_xyxy_norm,
 )
+from litetrack_ros.tracker.finding import Finder, scores_of
+from litetrack_ros.tracker.looks import Glimpse
 from litetrack_ros.tracker.point_boxes import propose_boxes
 from litetrack_ros.tracker.recent_template import RecentTemplates
 from litetrack_ros.tracker.result import StageTiming, TrackResult
@@ -57,6 +59,7 @@ class MultiTracker:
         self._targets: dict[str, TargetState] = {}
         self._stacked: TemplateFeatures | None = None
         self._recent = RecentTemplates(backend)
+        self._finder = Finder(backend)
 
     @property
     def target_ids(self) -> tuple[str, ...]:
@@ -101,7 +104,7 @@ class MultiTracker:
                 "the network's answer to the target is not finite: its weights are damaged, or its "
                 "precision is too low; use another model file or fp32"
             )
-        target = TargetState(target_id, box, template, self.config)
+        target = TargetState(target_id, box, template, Glimpse(crop, target_box), self.config)
         if self.config.follows_camera:
             target.picture = reduce_picture(image)
         self._targets[target_id] = target
@@ -162,13 +165,9 @@ class MultiTracker:
         predictions = self.backend.search(crops, self._stacked)
         searched = time.perf_counter()
         usable, candidates = self._decode(image, targets, regions, predictions)
-        candidate_scores = self._score(targets, predictions, usable, candidates)
-        states = [
-            target.follow(box, score, is_answer)
-            for target, box, score, is_answer in zip(
-                targets, candidates, candidate_scores.tolist(), usable.tolist(), strict=True
-            )
-        ]
+        previous = np.stack([target.search_box_xywh for target in targets])
+        candidate_scores = scores_of(predictions, usable, candidates, previous, self.config)
+        states = self._follow(image, color_order, candidates, candidate_scores, usable)
         scores = self._published_scores(targets, candidates, candidate_scores)
         boxes = [self._published_box(target, image) for target in targets]
         responses = np.where(usable, predictions.responses, 0.0)
@@ -196,16 +195,23 @@ class MultiTracker:
                 self.remove(result.target_id)
         scored = zip(targets, candidate_scores.tolist(), strict=True)
         self._recent.watch(image, color_order, scored, self.config)
+        if self.config.search_crops:
+            maps = predictions.score_maps
+            self._finder.watch(image, color_order, zip(targets, regions, maps, strict=True))
         return results
 
     def refresh(self) -> None:
-        """Encode the recent template that the last update took, if it took one.
+        """Do what no frame should wait for, after the results of the last update are out.
+
+        That is to encode the recent template that the update took, and to search for LOST targets
+        elsewhere in its image.
 
         To be called when the results are out, such that no frame waits for it; else the next
         update begins with it, and the results are the same.
         """
         if self._recent.encode() is not None:
             self._stacked = None
+        self._finder.search(list(self._targets.values()), self.config)
 
     def adopt(self, other: MultiTracker) -> None:
         """Take over all targets of another tracker with the same backend, in place of their ids."""
@@ -230,6 +236,8 @@ class MultiTracker:
         for target in self._targets.values():
             target.box_xywh = target.box_xywh * factors
             target.trusted_box_xywh = target.trusted_box_xywh * factors
+            target.undoubted_box_xywh = target.undoubted_box_xywh * factors
+            target.motion_px, target.hunt = target.motion_px * factors[:2], None
 
     def reset(self) -> None:
         """Forget all targets."""
@@ -244,8 +252,8 @@ class MultiTracker:
 
     def _search_region(self, target: TargetState) -> CropRegion:
         model = self.backend.model_config
-        factor = model.search_factor * target.machine.search_scale
-        return CropRegion.around(target.box_xywh, factor, model.search_size)
+        factor = model.search_factor * target.search_scale
+        return CropRegion.around(target.search_box_xywh, factor, model.search_size)
 
     def _crops(
         self, image: Image, regions: Sequence[CropRegion], color_order: ColorOrder
@@ -275,27 +283,28 @@ class MultiTracker:
                 boxes[index] = target.box_xywh
                 continue
             if config.size_smoothing < 1.0:
-                boxes[index] = _smooth_size(boxes[index], target.box_xywh, config.size_smoothing)
+                last = target.search_box_xywh
+                boxes[index] = _smooth_size(boxes[index], last, config.size_smoothing)
             boxes[index] = clip_box_xywh(boxes[index], width, height, config.clip_margin_px)
         return usable, boxes
 
-    def _score(
+    def _follow(
         self,
-        targets: Sequence[TargetState],
-        predictions: Predictions,
-        usable: npt.NDArray[np.bool_],
+        image: Image,
+        color_order: ColorOrder,
         candidates: FloatArray,
-    ) -> FloatArray:
-        """The candidates' scores ``(N,)``, probabilities where there is a calibration."""
-        if self.config.calibration is None:
-            return np.where(usable, predictions.scores, 0.0).astype(np.float64)
-        scores = np.zeros(len(targets))
-        if usable.any():
-            answers = Predictions(*(part[usable] for part in predictions))
-            previous = np.stack([target.box_xywh for target in targets])
-            features = candidate_features(answers, candidates[usable], previous[usable])
-            scores[usable] = probability(self.config.calibration.candidate, features)
-        return scores
+        scores: FloatArray,
+        usable: npt.NDArray[np.bool_],
+    ) -> list[State]:
+        """Step every target with its candidate; what a LOST one is found by is judged first."""
+        states = []
+        for target, box, score, is_answer in zip(
+            self._targets.values(), candidates, scores.tolist(), usable.tolist(), strict=True
+        ):
+            if self.config.search_crops and target.machine.state is State.LOST:
+                score = self._finder.judge(image, color_order, target, box, score, self.config)
+            states.append(target.follow(box, score, is_answer))
+        return states
 
     def _published_box(self, target: TargetState, image: Image) -> FloatArray:
         """The target's box; where the camera has turned away from a held one, its place inside."""

@@ -76,6 +76,10 @@ class RememberingBackend:
         self._template = self._encoded_before[: len(self._template)] + self._template
         return self._backend.with_recent(first, recent)
 
+    def token_keys(self, template: TemplateFeatures) -> npt.NDArray[np.float32]:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        return self._backend.token_keys(template)
+
     def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         return self._backend.stack(templates)
@@ -147,7 +151,8 @@ def observe(
     backend: RememberingBackend, config: TrackerConfig, sequence: AnnotatedSequence
 ) -> Observed:
     """Track a sequence once."""
-    recorder = _Recorder(backend, dataclasses.replace(config, idle_after_frames=0))
+    near = dataclasses.replace(config, idle_after_frames=0, search_crops=0)
+    recorder = _Recorder(backend, near)
     images = (frame.image for frame in sequence.frames())
     steps = follow(recorder, images, sequence.boxes_xywh[0])
     results = [step.result for step in steps][1:]

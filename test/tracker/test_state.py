@@ -69,3 +69,12 @@ def test_numbers_are_those_of_the_messages() -> None:
         2,
         3,
     ]
+
+
+def test_a_target_may_be_lost_whatever_its_scores_were() -> None:
+    machine = StateMachine(CONFIG)
+    machine.update(0.9)
+    machine.lose()
+    assert machine.state is State.LOST and not machine.is_miss
+    assert machine.update(0.4) is State.LOST
+    assert machine.update(0.6) is State.TRACKING

@@ -125,6 +125,10 @@ class Witness:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         return self._backend.with_recent(first, recent)
 
+    def token_keys(self, template: TemplateFeatures) -> npt.NDArray[np.float32]:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        return self._backend.token_keys(template)
+
     def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         return self._backend.stack(templates)

@@ -1,6 +1,7 @@
 """``litetrack model calibrate``: fit a model's probabilities, and choose its thresholds on them."""
 
 import argparse
+import dataclasses
 import itertools
 import json
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class Request:
     lost_after_frames: tuple[int, ...]
     found_threshold: tuple[float, ...]
     found_after_frames: tuple[int, ...]
+    search_crops: int
     json: Path | None
     output: Path
 
@@ -39,12 +41,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--lost-threshold", float, [0.2, 0.3, 0.4]),
         ("--lost-after-frames", int, [3, 5]),
         ("--found-threshold", float, [0.5]),
-        ("--found-after-frames", int, [1]),
+        ("--found-after-frames", int, [2]),
     )
     for name, kind, default in tried:
         parser.add_argument(
             name, type=kind, nargs="+", default=default, help="to try (%(default)s)"
         )
+    parser.add_argument(
+        "--search-crops",
+        type=int,
+        default=1,
+        help="regions searched elsewhere while LOST, for the model written (%(default)s);"
+        " the calibration is fitted without",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures too")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="the calibrated model"
@@ -94,6 +103,7 @@ def run(request: Request) -> int:
     print(format_table(*table(figures)))
     write_json(request.json, as_json(figures))
     extra = {k: v for k, v in weights.metadata.items() if k not in ("format", "model", "tracker")}
-    save_weights(request.output, weights.model, found.config, extra)
+    config = dataclasses.replace(found.config, search_crops=request.search_crops)
+    save_weights(request.output, weights.model, config, extra)
     print(f"written to {request.output}")
     return 0
