@@ -186,6 +186,19 @@ class MultiTracker:
                 self.remove(result.target_id)
         return results
 
+    def starting_at(self, target_id: str, box_xywh: BoxLike) -> MultiTracker:
+        """A tracker that follows one of these targets, by its template, from another box.
+
+        Args:
+            target_id: of a target that is followed.
+            box_xywh: image pixels, in the next image.
+        """
+        other = MultiTracker(self.backend, self.config)
+        box = np.array(box_xywh, dtype=np.float64)
+        template = self._targets[target_id].template
+        other._targets[target_id] = TargetState(target_id, box, template, self.config)
+        return other
+
     def adopt(self, other: MultiTracker) -> None:
         """Take over all targets of another tracker with the same backend, in place of their ids."""
         self._targets.update(other._targets)
