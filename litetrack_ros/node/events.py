@@ -51,10 +51,12 @@ class TargetStory:
     Attributes:
         class_id: what it is, empty where nobody said.
         lost_since_s: when it was lost, None while it is not.
+        note: what the next event says, empty for the score.
     """
 
     def __init__(self, class_id: str = "") -> None:
         self.class_id = class_id
+        self.note = ""
         self._was_found = False
         self.lost_since_s: float | None = None
 
@@ -98,6 +100,10 @@ class TargetStories:
         """Follow a target; one that is followed already begins anew."""
         self._stories[target_id] = TargetStory(class_id)
 
+    def note(self, target_id: str, text: str) -> None:
+        """Say why the next news of a target that is followed comes about."""
+        self._stories[target_id].note = text
+
     def end(self, target_id: str, kind: EventKind, reason: str, header: Any = None) -> bool:
         """Follow a target no more and tell why; False if it was not followed."""
         if self._stories.pop(target_id, None) is None:
@@ -135,7 +141,7 @@ class TargetStories:
                 kept.append(result)
                 if kind is not None:
                     x, y, width, height = (float(v) for v in result.box_xywh)
-                    reason = f"score {result.score:.2f}"
+                    reason, story.note = story.note or f"score {result.score:.2f}", ""
                     box = (x, y, width, height)
                     self._tell(Event(kind, result.target_id, reason, header, box))
         return tuple(kept)

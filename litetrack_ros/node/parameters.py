@@ -232,6 +232,12 @@ SPECS: tuple[Spec, ...] = (
         86400.0,
         live=True,
     ),
+    Spec(
+        "reselect",
+        False,
+        "follow a LOST target again where one of the `detections` looks as it did at first",
+        live=True,
+    ),
     Spec("debug_image", True, "publish ~/debug_image while somebody listens", live=True),
     Spec(
         "preview_size_px",
@@ -364,6 +370,7 @@ def worker_settings(values: Mapping[str, Any], own: TrackerConfig) -> WorkerSett
         init_stamp_tolerance_ms=values["init_stamp_tolerance_ms"],
         init_wait_ms=values["init_wait_ms"],
         lost_timeout_s=values["lost_timeout_s"],
+        reselect=values["reselect"],
     )
 
 

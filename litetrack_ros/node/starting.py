@@ -19,6 +19,7 @@ from litetrack_ros.node.reduction import ReducedImage
 from litetrack_ros.node.requests import InitRequest, RequestDesk
 from litetrack_ros.node.settings import WorkerSettings
 from litetrack_ros.node.sizes import Box, Size, SizeChange
+from litetrack_ros.tracker.first_look import Look
 from litetrack_ros.tracker.point_boxes import Taps
 from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
@@ -31,11 +32,13 @@ class Started(NamedTuple):
     Attributes:
         tracker: follows it and nothing else.
         result: on the image it started on.
+        look: what it looks like there.
         caught_up: later images that it was followed through.
     """
 
     tracker: MultiTracker
     result: TrackResult
+    look: Look
     caught_up: int = 0
 
 
@@ -110,7 +113,8 @@ class TargetStarter:
         except BoxError as error:
             self._desk.refuse(request, str(error))
             return None
-        return Started(tracker, dataclasses.replace(result, state=State.INITIALISING))
+        look = Look.at(image.image, result.box_xywh, image.color_order)
+        return Started(tracker, dataclasses.replace(result, state=State.INITIALISING), look)
 
     def start_in_the_past(
         self, request: InitRequest, frame: ReceivedFrame, size_now: Size | None
@@ -126,44 +130,73 @@ class TargetStarter:
             None if the request was refused, or ended meanwhile.
         """
         try:
-            image = self._image_of(frame)
+            image = self.image_of(frame)
         except ImageError as error:
             self._desk.refuse(request, f"its image is not usable: {error}")
             return None
         started = self.start(request, frame, image)
         if started is None:
             return None
-        tracker = started.tracker
         self.step_ms = self.step_ms or started.result.timing.total_ms
-        size = image.size
+        try:
+            steps = self.catch_up(
+                started.tracker, frame, image.size, size_now, lambda: request.ending is None
+            )
+        except BoxError as error:
+            self._desk.refuse(request, str(error))
+            return None
+        return started._replace(caught_up=steps)
+
+    def catch_up(
+        self,
+        tracker: MultiTracker,
+        frame: ReceivedFrame,
+        size: Size,
+        size_now: Size | None,
+        is_wanted: Callable[[], bool],
+    ) -> int:
+        """Follow the target of a tracker from one frame to the newest; the number of steps.
+
+        Args:
+            tracker: its boxes are those in ``frame``.
+            frame: has passed.
+            size: width and height of its image, px.
+            size_now: width and height of the images that boxes are to be in, px.
+            is_wanted: asks whether to go on.
+
+        Raises:
+            BoxError: the images took another aspect, or the target was lost for good.
+        """
+        other_aspect = ""
 
         def step(passed: ReceivedFrame) -> bool:
-            nonlocal size
+            nonlocal size, other_aspect
             try:
-                later = self._image_of(passed)
+                later = self.image_of(passed)
             except ImageError:
                 return True  # was or will be reported where the frame is processed
             if later.size != size:
                 change = SizeChange(size, later.size)
                 if not change.keeps_aspect:
-                    self._desk.refuse(request, f"{change}, with another aspect")
+                    other_aspect = f"{change}, with another aspect"
                     return False
                 tracker.rescale(*change.factors)
                 size = later.size
             tracker.update(*later)
             if passed.fate is Fate.REPLACED:
                 self._slot.settle(passed, Fate.CAUGHT_UP)
-            return bool(tracker.target_ids) and request.ending is None and not self._is_stopping()
+            return bool(tracker.target_ids) and is_wanted() and not self._is_stopping()
 
         steps = catch_up(
             frame, self._slot.passed_since, step, self._settings().catch_up_max_ms, self.step_ms
         )
+        if other_aspect:
+            raise BoxError(other_aspect)
         if not tracker.target_ids:
-            self._desk.refuse(request, "the target was lost for good while catching up")
-            return None
+            raise BoxError("the target was lost for good while catching up")
         if size_now is not None and size_now != size:
             tracker.rescale(*SizeChange(size, size_now).factors)
-        return started._replace(caught_up=steps)
+        return steps
 
     def _find_detection(self, request: InitRequest, waited_ms: float) -> bool:
         """Make a request for a detection one for its box; False if it has to wait or is refused."""
@@ -188,7 +221,8 @@ class TargetStarter:
         request.class_id, request.query = meant.class_id, None
         return True
 
-    def _image_of(self, frame: ReceivedFrame) -> ConvertedImage:
+    def image_of(self, frame: ReceivedFrame) -> ConvertedImage:
+        """A frame's image at its own size, until the next one is asked for; raises ImageError."""
         message = frame.message
         if not isinstance(message, ReducedImage):
             return self._convert(message)

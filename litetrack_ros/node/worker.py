@@ -3,6 +3,7 @@
 Knows nothing of ROS: messages go in and out through a converter and an output object.
 """
 
+import contextlib
 import dataclasses
 import threading
 import time
@@ -11,13 +12,15 @@ from collections.abc import Callable
 from typing import Any
 
 from litetrack_ros.backends.base import Backend
-from litetrack_ros.errors import ImageError, shown
+from litetrack_ros.errors import BoxError, ImageError, shown
+from litetrack_ros.geometry import overlap
 from litetrack_ros.node.conversion import ConvertedImage
 from litetrack_ros.node.detections import DetectionHistory
 from litetrack_ros.node.events import Event, EventKind, TargetStories
 from litetrack_ros.node.frames import Fate, FrameSlot, ReceivedFrame
 from litetrack_ros.node.reduction import RingKeeper
 from litetrack_ros.node.requests import Ending, InitRequest, Outcome, RequestDesk
+from litetrack_ros.node.reselection import Reselector
 from litetrack_ros.node.settings import WorkerSettings
 from litetrack_ros.node.sizes import Size, SizeChange
 from litetrack_ros.node.starting import Started, TargetStarter
@@ -28,6 +31,7 @@ from litetrack_ros.tracker.tracker import MultiTracker
 
 _IDLE_WAIT_S = 0.1
 _LET_IN_S = 0.001
+_SAME_PLACE = 0.5  # overlap of a detection and of what the network finds there
 
 
 class TrackingWorker:
@@ -79,6 +83,9 @@ class TrackingWorker:
             self._stopping.is_set,
             detections,
         )
+        self._reselector: Reselector | None = None
+        if detections is not None:
+            self._reselector = Reselector(detections, slot.frames, self._starter.image_of)
         self._in_work: InitRequest | None = None
         self.targets: tuple[TargetStatus, ...] = ()
         self.image_size: Size | None = None
@@ -131,6 +138,7 @@ class TrackingWorker:
             try:
                 self._apply_changes()
                 self._serve_past_inits()
+                self._reselect()
                 frame = self._slot.take()
                 if frame is not None:
                     self._process(frame)
@@ -213,6 +221,8 @@ class TrackingWorker:
             tracked = dataclasses.replace(tracked, results=kept, classes=self._stories.classes)
             self._output.send(tracked, lambda: self._slot.settle(frame, Fate.PROCESSED))
             self.targets = tuple(TargetStatus(r.target_id, r.state, r.score) for r in kept)
+            if self._reselector is not None:
+                self._reselector.note(frame.stamp_ns, kept)
         self._output.show(tracked)
 
     def _fit_targets(self, size: Size, frame: ReceivedFrame) -> None:
@@ -252,6 +262,29 @@ class TrackingWorker:
             others = [t for t in self.targets if t.target_id in self._stories.target_ids]
             self.targets = (*(t for t in others if t.target_id != status.target_id), status)
 
+    def _reselect(self) -> None:
+        """Follow lost targets again where a detection shows them, if that is wanted."""
+        if self._reselector is None or not self._settings.reselect:
+            return
+        lost = [t.target_id for t in self.targets if t.state is State.LOST]
+        for found in self._reselector.look(lost, self._stories.classes):
+            if found.target_id not in self._stories.target_ids:
+                continue
+            image = self._starter.image_of(found.frame)
+            tracker = self._tracker.starting_at(found.target_id, found.box_xywh)
+            result = tracker.update(*image)[0]
+            is_there = overlap(result.candidate_box_xywh, found.box_xywh) >= _SAME_PLACE
+            if not is_there or result.candidate_score < self._tracker.config.found_threshold:
+                continue
+            with contextlib.suppress(BoxError):  # lost again on the way
+                self._starter.catch_up(
+                    tracker, found.frame, image.size, self.image_size, lambda: True
+                )
+                with self._sending:
+                    if found.target_id in self._stories.target_ids:
+                        self._stories.note(found.target_id, "a detection looks like it")
+                        self._tracker.adopt(tracker)
+
     def _take(self, request: InitRequest) -> bool:
         self._in_work = request
         return self._desk.take(request)
@@ -290,6 +323,8 @@ class TrackingWorker:
                 self._tracker.reset()
             self._stories.begin(request.target_id, request.class_id)
             self._tracker.adopt(started.tracker)
+            if self._reselector is not None:
+                self._reselector.begin(request.target_id, started.look)
         return True
 
 

@@ -213,6 +213,21 @@ class MultiTracker:
             self._stacked = None
         self._finder.search(list(self._targets.values()), self.config)
 
+    def starting_at(self, target_id: str, box_xywh: BoxLike) -> MultiTracker:
+        """A tracker that follows one of these targets, by its template, from another box.
+
+        Args:
+            target_id: of a target that is followed.
+            box_xywh: image pixels, in the next image.
+        """
+        other = MultiTracker(self.backend, self.config)
+        box = np.array(box_xywh, dtype=np.float64)
+        known = self._targets[target_id]
+        other._targets[target_id] = TargetState(
+            target_id, box, known.first_template, known.glimpse, self.config
+        )
+        return other
+
     def adopt(self, other: MultiTracker) -> None:
         """Take over all targets of another tracker with the same backend, in place of their ids."""
         other.refresh()

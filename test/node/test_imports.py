@@ -21,6 +21,7 @@ WITHOUT_ROS = (
     "program",
     "reduction",
     "requests",
+    "reselection",
     "tracked",
     "select_view",
     "settings",
