@@ -4,18 +4,14 @@ Defaults live here and nowhere else; config/tracker.yaml and doc/components.md a
 this table. Declaring them takes a node (:mod:`litetrack_ros.node.declaration`), the table no ROS.
 """
 
-import dataclasses
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice, TrackerConfig
+from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE
 from litetrack_ros.errors import ConfigError, shown
 from litetrack_ros.image_headers import FORMATS
-from litetrack_ros.node.conversion import DEFAULT_LIMITS, ImageLimits
-from litetrack_ros.node.settings import WorkerSettings
-from litetrack_ros.node.watchdog import Limits
+from litetrack_ros.node.conversion import DEFAULT_LIMITS
 
 Value = bool | int | float | str
 
@@ -334,65 +330,8 @@ BY_NAME: dict[str, Spec] = {spec.name: spec for spec in SPECS}
 # Names of the release before, and what to set instead.
 RENAMED = {"ring_frames": "ring_s"}
 
-_TRACKER_FIELDS = tuple(
-    field.name for field in dataclasses.fields(TrackerConfig) if field.name in BY_NAME
-)
 # Parameters of ROS itself that may stand beside ours in a YAML file.
 _ROS_OWN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
-
-
-def model_choice(values: Mapping[str, Any]) -> ModelChoice:
-    """The model to open, and what is to run it."""
-    return ModelChoice(
-        **{field.name: values[field.name] for field in dataclasses.fields(ModelChoice)}
-    )
-
-
-def tracker_config(values: Mapping[str, Any], own: TrackerConfig) -> TrackerConfig:
-    """The thresholds to use.
-
-    Args:
-        values: parameters by name.
-        own: stored with the model, used where a parameter is negative.
-
-    Raises:
-        ConfigError: a combination that the tracker refuses.
-    """
-    given = {name: values[name] for name in _TRACKER_FIELDS if values[name] >= 0}
-    return dataclasses.replace(own, **given)
-
-
-def worker_settings(values: Mapping[str, Any], own: TrackerConfig) -> WorkerSettings:
-    """What the worker needs, as :func:`tracker_config`."""
-    return WorkerSettings(
-        tracker_config=tracker_config(values, own),
-        catch_up_max_ms=values["catch_up_max_ms"],
-        init_stamp_tolerance_ms=values["init_stamp_tolerance_ms"],
-        init_wait_ms=values["init_wait_ms"],
-        lost_timeout_s=values["lost_timeout_s"],
-        reselect=values["reselect"],
-    )
-
-
-def call_limits(values: Mapping[str, Any]) -> Limits:
-    """How long a call of the tracking thread may take."""
-    return Limits(values["model_call_max_s"], values["stuck_call_s"])
-
-
-def image_limits(values: Mapping[str, Any]) -> ImageLimits:
-    """Which images are taken.
-
-    Raises:
-        ConfigError: a format that is not known.
-    """
-    formats = tuple(name.strip() for name in values["compressed_formats"].split(","))
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        raise ConfigError(
-            f"parameter compressed_formats names '{shown(unknown[0])}', but must be some of "
-            f"{', '.join(FORMATS)}, with commas between them"
-        )
-    return ImageLimits(values["max_image_pixels"], formats)
 
 
 def unknown_parameters(names: Iterable[str]) -> list[str]:

@@ -20,8 +20,8 @@ from litetrack_ros.node.diagnostics import (
 from litetrack_ros.node.frames import FrameSlot
 from litetrack_ros.node.inputs import ImageInput
 from litetrack_ros.node.messages import Outputs
-from litetrack_ros.node.parameters import worker_settings
 from litetrack_ros.node.requests import RequestCounts, RequestDesk
+from litetrack_ros.node.settings import worker_settings
 from litetrack_ros.node.watchdog import CONVERSION, DEATH, SLOW_CALL, CallWatch, WatchedBackend
 from litetrack_ros.node.worker import TrackingWorker
 from litetrack_ros.tracker.tracker import MultiTracker

@@ -28,16 +28,16 @@ from litetrack_ros.node.events import Event, EventKind
 from litetrack_ros.node.frames import FrameRing, FrameSlot, ReceivedFrame
 from litetrack_ros.node.inputs import ImageInput
 from litetrack_ros.node.messages import WINDOW_S, EventOutput, Outputs, diagnostic_array
-from litetrack_ros.node.parameters import (
+from litetrack_ros.node.requests import InitRequest, Outcome, RequestDesk
+from litetrack_ros.node.selection import SelectionInput
+from litetrack_ros.node.session import MODEL_FAULTS, NodeSession, warm_up
+from litetrack_ros.node.settings import (
     call_limits,
     image_limits,
     model_choice,
     tracker_config,
     worker_settings,
 )
-from litetrack_ros.node.requests import InitRequest, Outcome, RequestDesk
-from litetrack_ros.node.selection import SelectionInput
-from litetrack_ros.node.session import MODEL_FAULTS, NodeSession, warm_up
 from litetrack_ros.node.sizes import Size
 from litetrack_ros.node.vision import NOT_INSTALLED, vision_msgs
 from litetrack_ros.node.watchdog import Verdict, Watchdog

@@ -17,11 +17,10 @@ from litetrack_ros.node.parameters import (
     BY_NAME,
     SPECS,
     Spec,
-    model_choice,
-    tracker_config,
     unknown_parameters,
 )
 from litetrack_ros.node.requests import Outcome
+from litetrack_ros.node.settings import model_choice, tracker_config
 
 
 def _row(spec: Spec) -> list[str]:
