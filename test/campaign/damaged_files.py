@@ -121,9 +121,9 @@ def models(tally: Tally, goal: int, deadline: Callable[[], bool]) -> None:
     """One damage a model: with its manifest it is refused, without one nothing wrong comes out."""
     shipped = model_path(f"{DEFAULT_MODEL}.safetensors").parent
     with tempfile.TemporaryDirectory(prefix="litetrack_campaign.") as folder:
-        hashing_share(tally)
         cases = _model_cases(tally.seed, goal, shipped, Path(folder))
         in_children(tally, cases, deadline)
+    hashing_share(tally)
 
 
 def hashing_share(tally: Tally) -> None:

@@ -43,7 +43,7 @@ VERBS = (
     *("synth", "export", "label", "dev_set", "attention", "tune", "compare_folder", "train"),
     "convert",
 )
-_MOST_S = 120.0  # of one run
+_MOST_S = 30.0  # of one run
 
 
 def at_every_call(tally: Tally, goal: int, deadline: Callable[[], bool]) -> None:

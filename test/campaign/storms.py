@@ -162,7 +162,10 @@ def check_percentile(tally: Tally) -> None:
     times = sorted(tally.times_s.get("valid target to its box", []))
     if len(times) >= 100:
         p99 = times[int(0.99 * len(times))]
-        tally.check(p99 <= _RECOVERY_P99_S, f"p99 of a valid target to its box is {p99:.2f} s")
+        tally.check(
+            p99 <= tally.patience * _RECOVERY_P99_S,
+            f"p99 of a valid target to its box is {p99:.2f} s",
+        )
 
 
 def raw_images(tally: Tally, goal: int, deadline: Deadline) -> None:

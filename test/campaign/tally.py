@@ -29,6 +29,7 @@ class Tally:
         times_s: samples by what they time.
         faults: sentences; none is what is promised. Only the first are kept, all are counted.
         notes: what did not run, and why.
+        patience: how many times longer than promised something may take, on a busy machine.
         took_s: how long it took.
     """
 
@@ -39,6 +40,7 @@ class Tally:
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     took_s: float = 0.0
+    patience: float = 1.0
 
     def fault(self, text: str) -> None:
         """Note a broken promise."""
@@ -54,6 +56,7 @@ class Tally:
     def time(self, what: str, seconds: float, most_s: float = math.inf) -> None:
         """Note how long something took, and a fault where that was too long."""
         self.times_s.setdefault(what, []).append(seconds)
+        most_s *= self.patience
         self.check(seconds <= most_s, f"{what} took {seconds:.2f} s, more than {most_s:g} s")
 
     def as_json(self) -> dict[str, Any]:

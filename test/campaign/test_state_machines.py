@@ -188,11 +188,13 @@ def call_service(client: Any, name: str) -> Any:
     from litetrack_ros.srv import Remove
 
     if name == "reset":
-        return client.call(Trigger, "reset", Trigger.Request(), timeout_s=20.0)
+        return client.call(Trigger, "reset", Trigger.Request(), timeout_s=20.0, repeat_s=2.0)
     if name == "remove":
-        return client.call(Remove, "remove", Remove.Request(target_id="a"), timeout_s=20.0)
+        return client.call(
+            Remove, "remove", Remove.Request(target_id="a"), timeout_s=20.0, repeat_s=2.0
+        )
     request = SetBool.Request(data=name == "enable")
-    return client.call(SetBool, "enable", request, timeout_s=20.0)
+    return client.call(SetBool, "enable", request, timeout_s=20.0, repeat_s=2.0)
 
 
 @pytest.mark.ros
