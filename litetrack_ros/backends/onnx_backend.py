@@ -77,7 +77,8 @@ class OnnxBackend:
         self.max_targets = metadata.max_targets
         plan = plan_providers(device, ort.get_available_providers(), allow_fallback)
         hardware = gpu_name(plan.device_id) if plan.uses_gpu else cpu_name()
-        cache = cache_folder(metadata.weights_sha256, ort.__version__, hardware)
+        graphs = "".join(file_sha256(path) for path in (paths.template, paths.search))
+        cache = cache_folder(metadata.weights_sha256, graphs, ort.__version__, hardware)
         if TENSORRT in plan.wanted:
             _announce_engine_build(cache)
         loader = _SessionLoader(plan, threads, metadata, cache)

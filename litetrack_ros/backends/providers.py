@@ -112,14 +112,23 @@ def plan_providers(device: str, available: Sequence[str], allow_fallback: bool) 
     return Plan(wanted, device, int(number or 0))
 
 
-def cache_folder(model_sha256: str, runtime_version: str, gpu_name: str) -> Path:
+def cache_folder(
+    weights_sha256: str, graphs_sha256: str, runtime_version: str, gpu_name: str
+) -> Path:
     """Where TensorRT's engine and timing caches of one model on one machine are kept.
 
     TensorRT checks neither the model nor everything of the machine by itself, so that all of it is
     in the folder's name; its own version is in the names of its files.
+
+    Args:
+        weights_sha256: of the weights beside the graphs.
+        graphs_sha256: of both graphs, which decide precision, shapes and largest number of targets.
+        runtime_version: of onnxruntime.
+        gpu_name: with its driver.
     """
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    key = hashlib.sha256(f"{model_sha256}|{runtime_version}|{gpu_name}".encode()).hexdigest()
+    parts = (weights_sha256, graphs_sha256, runtime_version, gpu_name)
+    key = hashlib.sha256("|".join(parts).encode()).hexdigest()
     return root / "litetrack_ros" / "tensorrt" / key[:16]
 
 

@@ -1,5 +1,6 @@
 """Runs a model with PyTorch, on a CPU or a CUDA device."""
 
+import logging
 import platform
 from collections.abc import Sequence
 
@@ -9,11 +10,14 @@ import torch
 from torch import Tensor
 
 from litetrack_ros.backends.base import BackendInfo, Predictions, TemplateFeatures
+from litetrack_ros.backends.torch_static import SIZES, StaticSearch
 from litetrack_ros.errors import BackendError
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.model.checkpoint import LoadedWeights
 from litetrack_ros.model.fused import FusedLiteTrack, TemplateCache
 from litetrack_ros.model.head import HeadMaps
+
+_log = logging.getLogger(__name__)
 
 _DTYPES: dict[str, torch.dtype] = {
     "fp32": torch.float32,
@@ -29,15 +33,21 @@ class TorchBackend:
         weights: a loaded weights file.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``fp32``, ``fp16`` or ``bf16``; decode is float32 in each.
+        is_static: search at fixed places in memory, on a GPU with CUDA graphs, which are captured
+            here; by default on a GPU.
 
     Raises:
         BackendError: an unknown or absent device, or a precision it cannot do.
     """
 
     def __init__(
-        self, weights: LoadedWeights, device: str = "cpu", precision: str = "fp32"
+        self,
+        weights: LoadedWeights,
+        device: str = "cpu",
+        precision: str = "fp32",
+        is_static: bool | None = None,
     ) -> None:
-        self.device = _check_device(device)
+        self.device = check_device(device)
         if precision not in _DTYPES:
             known = ", ".join(_DTYPES)
             raise BackendError(f"the torch backend has no precision '{precision}'; use {known}")
@@ -53,6 +63,9 @@ class TorchBackend:
             model_sha256=weights.sha256,
             is_verified=weights.is_verified,
         )
+        self._static: StaticSearch | None = None
+        if self.device.type == "cuda" if is_static is None else is_static:
+            self._static = self._make_static()
 
     @torch.inference_mode()
     def encode_template(
@@ -74,6 +87,9 @@ class TorchBackend:
     def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         cache = TemplateCache(templates.keys, templates.values)
+        if self._static is not None:
+            answer = self._static.run(crops, cache)
+            return Predictions.of(answer[:, :6], answer[:, 6:])
         # One array, so that a GPU is waited for once.
         answer = torch.cat(self.model(self._upload(crops), cache), dim=1).cpu().numpy()
         return Predictions.of(answer[:, :6], answer[:, 6:])
@@ -84,11 +100,28 @@ class TorchBackend:
         cache = TemplateCache(templates.keys, templates.values)
         return HeadMaps(*(m.cpu() for m in self.model.maps(self._upload(crops), cache)))
 
+    @torch.inference_mode()
+    def _make_static(self) -> StaticSearch:
+        side = self.model_config.template_size
+        template = self.encode_template(
+            np.zeros((1, side, side, 3), np.uint8), np.array([[0.25, 0.25, 0.75, 0.75]], np.float32)
+        )
+        cache = TemplateCache(template.keys, template.values)
+        static = StaticSearch(self.model, cache, self.device)
+        if static.memory_bytes:
+            _log.info("CUDA graphs for %s crops take %.0f MB", SIZES, static.memory_bytes / 1e6)
+        return static
+
     def _upload(self, crops: Uint8Image) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)
 
 
-def _check_device(name: str) -> torch.device:
+def check_device(name: str) -> torch.device:
+    """A device by its name.
+
+    Raises:
+        BackendError: unknown, or absent, with the reason.
+    """
     try:
         device = torch.device(name)
     except RuntimeError as error:

@@ -114,6 +114,23 @@ def measure_choice(
     backend.search(search_crop, template)
     subject = Subject((label, info.backend, info.provider, info.precision))
     subject.load_s = time.perf_counter() - start
+    add_measures(subject, backend, image, boxes, targets)
+    return subject
+
+
+def add_measures(
+    subject: Subject,
+    backend: Backend,
+    image: Uint8Image,
+    boxes: Sequence[FloatArray],
+    targets: Sequence[int],
+) -> None:
+    """Give a subject the measures of an open backend; arguments as :func:`measure_choice`'s."""
+    model = backend.model_config
+    template_crop = np.zeros((1, model.template_size, model.template_size, 3), np.uint8)
+    template_box = np.array([[0.25, 0.25, 0.75, 0.75]], np.float32)
+    template = backend.encode_template(template_crop, template_box)
+    search_crop = np.zeros((1, model.search_size, model.search_size, 3), np.uint8)
     subject.measures["template"] = lambda: backend.encode_template(template_crop, template_box)
     for count in targets:
         stacked = backend.stack([template] * count)
@@ -123,7 +140,6 @@ def measure_choice(
         for index, box in enumerate(boxes[:count]):
             tracker.init(image, box, str(index))
         subject.measures[f"step {count}"] = _step(tracker, image)
-    return subject
 
 
 def measure_opencv(name: str, image: Uint8Image, box: FloatArray) -> Subject:

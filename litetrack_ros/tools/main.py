@@ -50,6 +50,8 @@ VERBS: dict[str, dict[str, str]] = {
         "convert": "convert one of the authors' checkpoints without executing anything in it",
         "export": "write a model as ONNX files, and check them against PyTorch",
         "speed": "measure models on this machine: template, search and whole step",
+        "bench": "measure every way of running a model here, GPU and CPU, with parity and faults",
+        "bundle": "pack what the bench needs for a machine with a GPU and no network",
         "tune": "choose a model's window, size smoothing and LOST thresholds",
         "calibrate": "fit a model's probabilities, and choose its thresholds on them",
         "prune": "keep a trained model's first layers, or report all ways to do so",

@@ -91,11 +91,11 @@ def test_caches_lie_in_the_users_folder_and_differ_by_what_they_depend_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    base = ("model", "1.20", "Orin, 540.4")
+    base = ("model", "graphs", "1.20", "Orin, 540.4")
     folders = {cache_folder(*base)}
-    for position, other in enumerate(("other", "1.21", "RTX 2060, 535")):
+    for position, other in enumerate(("other", "others", "1.21", "RTX 2060, 535")):
         folders.add(cache_folder(*base[:position], other, *base[position + 1 :]))
-    assert len(folders) == 4
+    assert len(folders) == 5
     assert all(folder.is_relative_to(tmp_path) for folder in folders)
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder(*base).is_relative_to(Path.home() / ".cache")
