@@ -5,6 +5,7 @@ starts it.
 """
 
 import contextlib
+import functools
 import itertools
 import json
 import resource
@@ -12,9 +13,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,10 +29,12 @@ from litetrack_ros.images import Image, Uint8Image, to_rgb8
 from litetrack_ros.media.scene import DrawnScene
 from litetrack_ros.speed import timing
 from litetrack_ros.tracker.decode import template_box_xyxy_norm
+from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import Tracker
 
 FRAMES = 60  # of each sequence
 TARGETS = (1, 2, 4, 8)
+LARGE_STEP = "step 1, 1920x1080, box 600x400"
 _STEPS = 1000
 _LEAST_STEPS = 5
 _WARM_UPS = 3
@@ -144,19 +146,27 @@ def teacher_forced(backend: Backend, reference: Backend, job: Job) -> list[float
     return found
 
 
-def closed_loop(backend: Backend, job: Job) -> dict[str, float]:
-    """Mean overlap of each sequence, tracked from its first box."""
-    means = {}
+class Loop(NamedTuple):
+    """A sequence tracked from its first box: mean overlap, and where it was TRACKING, by frame."""
+
+    mean_overlap: float
+    is_tracking: list[bool]
+
+
+def closed_loop(backend: Backend, job: Job) -> dict[str, Loop]:
+    """Every sequence tracked, by name."""
+    found = {}
     for name, frames in scenes(job.sequences):
         tracker = Tracker(backend)
         tracker.init(*frames[0])
-        overlaps = []
+        overlaps, states = [], []
         for image, truth in frames[1:]:
             result = tracker.update(image)
+            states.append(result is not None and result.state is State.TRACKING)
             if result is not None and np.isfinite(truth).all():
                 overlaps.append(float(overlap(result.box_xywh, truth)))
-        means[name] = float(np.mean(overlaps))
-    return means
+        found[name] = Loop(float(np.mean(overlaps)), states)
+    return found
 
 
 def durations_ms(call: Callable[[], object], seconds: float) -> dict[str, float]:
@@ -183,6 +193,13 @@ def measure(job: Job) -> dict[str, Any]:
     warm_up_s = time.perf_counter() - start_s
     reference = open_way(Way("torch", "cpu", "fp32"), job.model)
     overlaps = teacher_forced(backend, reference, job)
+    loops, wanted = closed_loop(backend, job), closed_loop(reference, job)
+    differ = [
+        one != other
+        for name, loop in loops.items()
+        for one, other in zip(loop.is_tracking, wanted[name].is_tracking, strict=True)
+    ]
+    subject.measures[LARGE_STEP] = _large_step(backend)
     subject.measures |= _parts(backend, job.way, image, boxes)
     before = _device_memory()
     share_s = job.seconds / len(subject.measures)
@@ -193,7 +210,9 @@ def measure(job: Job) -> dict[str, Any]:
         "device_name": backend.info.device_name,
         "load_and_warm_up_s": warm_up_s,
         "teacher_forced": {"mean": float(np.mean(overlaps)), "least": min(overlaps)},
-        "ao": closed_loop(backend, job),
+        "ao": {name: loop.mean_overlap for name, loop in loops.items()},
+        "ao_reference": {name: loop.mean_overlap for name, loop in wanted.items()},
+        "state_differs": float(np.mean(differ)),
         "times_ms": times,
         # Linux counts in KiB.
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
@@ -202,15 +221,26 @@ def measure(job: Job) -> dict[str, Any]:
     }
 
 
+def _large_step(backend: Backend) -> Callable[[], object]:
+    image, _ = timing.make_scene(1920, 1080)
+    subject = timing.Subject(("", "", "", ""))
+    timing.add_measures(subject, backend, image, [np.array([660.0, 340.0, 600.0, 400.0])], (1,))
+    return subject.measures["step 1"]
+
+
 def _parts(
-    backend: Backend, way: Way, image: Any, boxes: list[FloatArray]
+    backend: Backend, way: Way, image: Uint8Image, boxes: list[FloatArray]
 ) -> dict[str, Callable[[], object]]:
     """What a step is made of, by itself: cropping on the host, uploading and cropping there."""
     model = backend.model_config
     regions = [CropRegion.around(b, model.search_factor, model.search_size) for b in boxes]
     parts: dict[str, Callable[[], object]] = {}
+
+    def cut(count: int) -> Uint8Image:
+        return np.stack([to_rgb8(extract_crop(image, region)) for region in regions[:count]])
+
     for count in (1, 8):
-        parts[f"crop on the host {count}"] = partial(_crop_here, image, regions[:count])
+        parts[f"crop on the host {count}"] = functools.partial(cut, count)
     if way.backend != "torch":
         return parts
     import torch
@@ -219,16 +249,19 @@ def _parts(
 
     device = torch.device(way.device)
     wait = torch.cuda.synchronize if device.type == "cuda" else (lambda: None)
-    crops = parts["crop on the host 8"]()
-    parts["upload 8 crops"] = lambda: (upload(np.asarray(crops)[0], device), wait())
+    crops = np.ascontiguousarray(cut(8).reshape(-1, model.search_size, 3))
+
+    def send() -> None:
+        upload(crops, device)
+        wait()
+
+    def send_and_cut(count: int) -> None:
+        device_crops(upload(image, device), regions[:count], is_bgr=True)
+        wait()
+
+    parts["upload 8 crops"] = send
     for count in (1, 8):
-        chosen = regions[:count]
-
-        def crop_there(chosen: list[CropRegion] = chosen) -> None:
-            device_crops(upload(image, device), chosen, is_bgr=True)
-            wait()
-
-        parts[f"upload and crop there {count}"] = crop_there
+        parts[f"upload and crop there {count}"] = functools.partial(send_and_cut, count)
     answer = torch.zeros((8, 6 + model.search_grid**2), device=device)
     parts["download 8 answers"] = lambda: answer.cpu()
     return parts
@@ -272,7 +305,3 @@ def break_it(job: Job) -> dict[str, str]:
 if __name__ == "__main__":
     job = Job.from_json(sys.argv[1])
     print(json.dumps(break_it(job) if job.fault else measure(job)))
-
-
-def _crop_here(image: Image, regions: list[CropRegion]) -> Uint8Image:
-    return np.stack([to_rgb8(extract_crop(image, region)) for region in regions])

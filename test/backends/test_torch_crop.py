@@ -41,3 +41,29 @@ def test_at_most_one_grey_level_off(order: str, kind: str, factor: float, size_p
         expected = to_rgb8(extract_crop(image, region), order)
         off = np.abs(crop.astype(int) - expected.astype(int)).max()
         assert off <= 1, (region, off)
+
+
+def test_closed_loop_boxes_stay_within_half_a_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
+    from litetrack_ros.backends.registry import open_backend
+    from litetrack_ros.backends.torch_crop import device_crops, upload
+    from litetrack_ros.tracker import tracker as tracker_module
+
+    pytest.importorskip("onnxruntime")
+    backend = open_backend()
+    scene = [(image, np.asarray(box)) for image, box in DrawnScene(640, 480, 60)]
+
+    def track() -> np.ndarray:
+        tracker = tracker_module.Tracker(backend)
+        tracker.init(*scene[0])
+        return np.array([tracker.update(image).box_xywh for image, _ in scene[1:]])
+
+    usual = track()
+    device = torch.device("cpu")
+    monkeypatch.setattr(
+        tracker_module,
+        "extract_crop",
+        lambda image, region: device_crops(upload(image, device), [region], is_bgr=False)[
+            0
+        ].numpy(),
+    )
+    assert np.abs(track() - usual).mean() < 0.5

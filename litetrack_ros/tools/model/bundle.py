@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-import litetrack_ros
+from litetrack_ros.resources import share_dir
 from litetrack_ros.speed.bundle import write_bundle
 
 
@@ -38,8 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Write it, and say how to use it."""
-    root = Path(litetrack_ros.__file__).parents[1]
-    sizes = write_bundle(request.out, root, request.sequences, request.materials)
+    sizes = write_bundle(request.out, share_dir(), request.sequences, request.materials)
     print(", ".join(f"{part} {size / 1e6:.1f} MB" for part, size in sizes.items()))
     data = " --train-data materials" if request.materials is not None else ""
     print(
