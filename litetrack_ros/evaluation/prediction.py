@@ -18,6 +18,7 @@ from litetrack_ros.geometry import FloatArray, overlap, xywh_to_cxcywh
 from litetrack_ros.tracker.state import State
 
 _DRAWS = 2000
+_LEAST_RMS_PX = 1e-3  # below it a made run has no errors to compare with
 _BLOCK = 30  # frames that are drawn together where there is one sequence
 
 
@@ -217,7 +218,8 @@ def coverage(runs: Sequence[PredictedRun], only_hits: bool) -> list[Coverage]:
             if not len(third):
                 continue
             covered = (np.abs(errors[third]) <= 2 * sigmas[third]).mean(axis=0)
-            ratio = sigmas[third].mean(axis=0) / np.sqrt((errors[third] ** 2).mean(axis=0))
+            rms = np.sqrt((errors[third] ** 2).mean(axis=0))
+            ratio = sigmas[third].mean(axis=0) / np.maximum(rms, _LEAST_RMS_PX)
             rows.append(
                 Coverage(
                     f"{by} {number}/3",
