@@ -35,6 +35,12 @@ def test_boxes_arrive_one_after_the_other():
     assert times == pytest.approx(expected)
 
 
+def test_frames_that_come_meanwhile_are_replaced_by_the_newest():
+    times = arrival_times(np.array([0.01, 0.09, 0.01, 0.01]), 30.0, 0.005)
+    # The second is done at 0.123: the third, of 0.067, was replaced by the fourth, of 0.1.
+    assert times == pytest.approx([0.015, 1 / 30 + 0.095, np.inf, 1 / 30 + 0.105])
+
+
 def test_prediction_closes_most_of_the_gap_of_a_smooth_path():
     run, truth = made_run()
     found = predict_run(run, truth, 30.0, 0.005)
