@@ -75,7 +75,8 @@ def test_nothing_is_declared_for_nobody(root: Path) -> None:
     text = (root / "CMakeLists.txt").read_text(encoding="utf-8")
     built = set(re.findall(r"find_package\((\w+)", text))
     # Imported by name only where it is installed; what generated messages need; a plugin of pytest.
-    by_name = {"cv_bridge", "rosidl_default_runtime", "python3-pytest-timeout"}
+    by_name = {"cv_bridge", "nav_msgs", "tf2_ros_py", "rosidl_default_runtime"}
+    by_name |= {"python3-pytest-timeout"}
     assert _declared(root, *TYPES) <= imported | built | by_name
 
 

@@ -18,6 +18,7 @@ from litetrack_ros.geometry import FloatArray, overlap, xywh_to_cxcywh
 from litetrack_ros.tracker.state import State
 
 _DRAWS = 2000
+_LEAST_RMS_PX = 1e-3  # below it a made run has no errors to compare with
 _BLOCK = 30  # frames that are drawn together where there is one sequence
 
 
@@ -70,18 +71,22 @@ class Share:
 
 
 def arrival_times(call_s: FloatArray, rate_hz: float, transport_s: float) -> FloatArray:
-    """When the boxes of frames at a rate are there, one after the other, s, ``(T,)``.
+    """When the boxes of frames at a rate are there, s, ``(T,)``.
+
+    As in the node the newest frame is taken; those that it replaced are infinitely late.
 
     Args:
         call_s: seconds in the tracker, ``(T,)``.
         rate_hz: of the frames; the first comes at 0.
         transport_s: the way there and back.
     """
-    free, arrivals = 0.0, []
-    for index, seconds in enumerate(call_s):
-        free = max(free, index / rate_hz) + float(seconds)
-        arrivals.append(free + transport_s)
-    return np.array(arrivals)
+    arrivals = np.full(len(call_s), np.inf)
+    free, index = 0.0, 0
+    while index < len(call_s):
+        free = max(free, index / rate_hz) + float(call_s[index])
+        arrivals[index] = free + transport_s
+        index = max(index + 1, min(int(free * rate_hz), len(call_s)))
+    return arrivals
 
 
 def predict_run(
@@ -98,8 +103,9 @@ def predict_run(
     frames, boxes = len(truth_xywh), run.boxes_xywh
     arrivals = arrival_times(run.call_s, rate_hz, transport_s)
     moments = np.arange(frames) / rate_hz
-    newest = np.searchsorted(arrivals, moments, side="right") - 1
-    follower = _Follower(run, rate_hz)
+    taken = np.flatnonzero(np.isfinite(arrivals))
+    newest = np.append(taken, -1)[np.searchsorted(arrivals[taken], moments, side="right") - 1]
+    follower = _Follower(run, rate_hz, set(taken.tolist()))
     streamed, predicted = np.empty((frames, 4)), np.empty((frames, 4))
     notes = []
     for index in range(frames):
@@ -133,8 +139,9 @@ def predict_run(
 class _Follower:
     """Follows the motion of a run's boxes, as they come."""
 
-    def __init__(self, run: SequenceRun, rate_hz: float) -> None:
+    def __init__(self, run: SequenceRun, rate_hz: float, taken: set[int]) -> None:
         self._run = run
+        self._frames = taken
         self._rate_hz = rate_hz
         self._motion: TargetMotion | None = None
         self._taken = -1
@@ -144,6 +151,8 @@ class _Follower:
         """The target at a time, with all boxes up to a frame's; None unless it is TRACKING."""
         run = self._run
         for index in range(self._taken + 1, newest + 1):
+            if index not in self._frames:
+                continue
             was_seen, self._is_seen = self._is_seen, bool(run.states[index] == State.TRACKING)
             self._taken = index
             if not (self._is_seen or index == 0):
@@ -217,7 +226,8 @@ def coverage(runs: Sequence[PredictedRun], only_hits: bool) -> list[Coverage]:
             if not len(third):
                 continue
             covered = (np.abs(errors[third]) <= 2 * sigmas[third]).mean(axis=0)
-            ratio = sigmas[third].mean(axis=0) / np.sqrt((errors[third] ** 2).mean(axis=0))
+            rms = np.sqrt((errors[third] ** 2).mean(axis=0))
+            ratio = sigmas[third].mean(axis=0) / np.maximum(rms, _LEAST_RMS_PX)
             rows.append(
                 Coverage(
                     f"{by} {number}/3",

@@ -229,7 +229,8 @@ class ControlOutputs:
                 message.ranges.append(found)
                 bearings[result.target_id] = bearing
         self._ranges.publish(message)
-        self._places.send(header, message.ranges, bearings)
+        scores = {result.target_id: float(result.score) for result in seen}
+        self._places.send(header, message.ranges, bearings, scores)
 
     def _range_in(
         self, depth: tuple[Any, Any], result: TrackResult, bearing: Bearing

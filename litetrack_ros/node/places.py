@@ -65,7 +65,11 @@ class PlaceOutput:
             self._node.destroy_publisher(publisher)
 
     def send(
-        self, header: Header, ranges: list[TargetRange], bearings: Mapping[str, Bearing]
+        self,
+        header: Header,
+        ranges: list[TargetRange],
+        bearings: Mapping[str, Bearing],
+        scores: Mapping[str, float],
     ) -> None:
         """Publish the places of an image's targets.
 
@@ -73,6 +77,7 @@ class PlaceOutput:
             header: of the image.
             ranges: of its targets, in the optical frame.
             bearings: of the same targets.
+            scores: of the same targets.
         """
         frame = self._values["target_frame"] or header.frame_id
         pose: Pose | None = HERE
@@ -94,11 +99,13 @@ class PlaceOutput:
             for target, point, _ in places:
                 self._transforms.send(there, frame_name(target.target_id), point)
         if self._vision_msgs is not None:
-            self._detections.publish(self._detection_array(there, pose, places))
+            self._detections.publish(self._detection_array(there, pose, places, scores))
         if self._visualization is not None and self._markers.get_subscription_count():
             self._markers.publish(self._marker_array(there, places))
 
-    def _detection_array(self, header: Header, pose: Pose, places: list[Any]) -> Any:
+    def _detection_array(
+        self, header: Header, pose: Pose, places: list[Any], scores: Mapping[str, float]
+    ) -> Any:
         message = self._vision_msgs.Detection3DArray(header=header)
         for target, point, (width, height) in places:
             detection = self._vision_msgs.Detection3D(header=header, id=target.target_id)
@@ -108,7 +115,7 @@ class PlaceOutput:
             detection.bbox.size.x, detection.bbox.size.y = width, height
             hypothesis = self._vision_msgs.ObjectHypothesisWithPose()
             hypothesis.hypothesis.class_id = self._values["default_class"]
-            hypothesis.hypothesis.score = 1.0
+            hypothesis.hypothesis.score = scores[target.target_id]
             hypothesis.pose.pose = center
             detection.results.append(hypothesis)
             message.detections.append(detection)

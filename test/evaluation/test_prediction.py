@@ -35,14 +35,20 @@ def test_boxes_arrive_one_after_the_other():
     assert times == pytest.approx(expected)
 
 
+def test_frames_that_come_meanwhile_are_replaced_by_the_newest():
+    times = arrival_times(np.array([0.01, 0.09, 0.01, 0.01]), 30.0, 0.005)
+    # The second is done at 0.123: the third, of 0.067, was replaced by the fourth, of 0.1.
+    assert times == pytest.approx([0.015, 1 / 30 + 0.095, np.inf, 1 / 30 + 0.105])
+
+
 def test_prediction_closes_most_of_the_gap_of_a_smooth_path():
     run, truth = made_run()
     found = predict_run(run, truth, 30.0, 0.005)
     lockstep, streaming, predicted = found.means
     assert lockstep > 0.95
-    # By hand: the newest box is one frame old, and the target moves some 5 px a frame.
-    shifted = [1 - np.abs(truth[i, :2] - truth[i - 1, :2]).sum() / 80 for i in range(1, 150)]
-    assert streaming == pytest.approx(np.mean(shifted), abs=0.1)
+    # By hand: the newest box is one frame old, and two equal squares overlap by so much.
+    common = (40 - np.abs(np.diff(truth[:, :2], axis=0))).prod(axis=1)
+    assert streaming == pytest.approx((common / (3200 - common)).mean(), abs=0.03)
     assert predicted > streaming
     share = closed_share([found])
     assert 0.6 < share.share <= 1.05
