@@ -262,7 +262,7 @@ def _model(
 
     All but the smallest weights have values of 16 bits.
     """
-    weights, plain = dict(weights), []
+    plain: list[Any] = []
     for node in nodes:
         if node.op_type == "Clip" and len(node.input) == 3:
             low, high = (float(weights[name]) for name in node.input[1:])
