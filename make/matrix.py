@@ -112,8 +112,9 @@ def run(*command: str | Path) -> int:
     """Runs a command in the checkout; its exit status."""
     words = [str(word) for word in command]
     print("+", " ".join(words), flush=True)
-    # Neither the environment's packages nor another combination's are to be found.
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    # The checkout alone: nothing of what another environment put there.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONHOME"}
+    environment["PYTHONPATH"] = str(ROOT)
     return subprocess.run(words, cwd=ROOT, env=environment, check=False).returncode
 
 

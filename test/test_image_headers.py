@@ -45,6 +45,8 @@ def test_the_size_is_read_without_decoding(name: str) -> None:
 
 
 def test_the_largest_page_of_a_tiff_counts() -> None:
+    if not hasattr(cv2, "imencodemulti"):
+        pytest.skip(f"OpenCV {cv2.__version__} writes no TIFF of several pages")
     pages = [np.zeros((4, 5), np.uint8), np.zeros((300, 400), np.uint8)]
     header = read_header(cv2.imencodemulti(".tiff", pages)[1].tobytes())
     assert header is not None and (header.width, header.height) == (400, 300)

@@ -33,7 +33,7 @@ BATCH = 128
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 0.03
 JUDGED = (0.08, 1.4)  # reach (longer side over the square's) that the box is learned from
-OPSET = 13
+OPSET = 10  # later ones give Clip its limits as inputs, which OpenCV 4.5 and 4.6 cannot read
 IR_VERSION = 8
 
 
@@ -221,9 +221,20 @@ def with_head(stem: onnx.ModelProto, head: PointHead) -> onnx.ModelProto:
     state["narrow.weight"] = state["narrow.weight"] / np.float32(FEATURE_SCALE)
     node = helper.make_node
     nodes = [
-        node("Conv", [stem.graph.output[0].name, "narrow.weight", "narrow.bias"], ["narrow"]),
+        node(
+            "Conv",
+            [stem.graph.output[0].name, "narrow.weight", "narrow.bias"],
+            ["narrow"],
+            kernel_shape=[1, 1],
+        ),
         node("Relu", ["narrow"], ["narrow_relu"]),
-        node("Conv", ["narrow_relu", "mix.weight", "mix.bias"], ["mix"], pads=[1, 1, 1, 1]),
+        node(
+            "Conv",
+            ["narrow_relu", "mix.weight", "mix.bias"],
+            ["mix"],
+            kernel_shape=[3, 3],
+            pads=[1, 1, 1, 1],
+        ),
         node("Relu", ["mix"], ["mix_relu"]),
         node("Flatten", ["mix_relu"], ["flat"], axis=1),
         node("Gemm", ["flat", "hidden.weight", "hidden.bias"], ["hidden"], transB=1),
@@ -231,14 +242,13 @@ def with_head(stem: onnx.ModelProto, head: PointHead) -> onnx.ModelProto:
         node("Gemm", ["hidden_relu", "out.weight", "out.bias"], ["boxes"], transB=1),
     ]
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in stem.graph.initializer}
-    own = [n for n in stem.graph.node if n.op_type != "Cast"]
-    weights = {name.removesuffix(HALF): value for name, value in stored.items()} | state
     return _model(
-        [*own, *nodes], weights, stem.graph.input[0].name, "boxes", [None, HYPOTHESES * 5]
+        [*stem.graph.node, *nodes],
+        stored | state,
+        stem.graph.input[0].name,
+        "boxes",
+        [None, HYPOTHESES * 5],
     )
-
-
-HALF = "_half"  # names of weights that are stored with 16 bits
 
 
 def _model(
@@ -248,16 +258,24 @@ def _model(
     end: str,
     shape: list[int | None],
 ) -> onnx.ModelProto:
-    """A model with all but the smallest weights at 16 bits, widened when it is read."""
-    casts, stored = [], []
-    for name, value in weights.items():
-        if value.size > 64:
-            stored.append(numpy_helper.from_array(value.astype(np.float16), name + HALF))
-            casts.append(helper.make_node("Cast", [name + HALF], [name], to=TensorProto.FLOAT))
-        else:
-            stored.append(numpy_helper.from_array(value, name))
+    """A model as OpenCV reads it from 4.5 on: limits of Clip as attributes, 32 bits throughout.
+
+    All but the smallest weights have values of 16 bits.
+    """
+    plain: list[Any] = []
+    for node in nodes:
+        if node.op_type == "Clip" and len(node.input) == 3:
+            low, high = (float(weights[name]) for name in node.input[1:])
+            node = helper.make_node("Clip", node.input[:1], node.output, min=low, max=high)
+        plain.append(node)
+    used = {name for node in plain for name in node.input}
+    stored = [
+        numpy_helper.from_array(_rounded(value), name)
+        for name, value in weights.items()
+        if name in used
+    ]
     graph = helper.make_graph(
-        [*casts, *nodes],
+        plain,
         "point_boxes",
         [helper.make_tensor_value_info(image, TensorProto.FLOAT, [None, 3, CROP_PX, CROP_PX])],
         [helper.make_tensor_value_info(end, TensorProto.FLOAT, shape)],
@@ -267,3 +285,8 @@ def _model(
     model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
     onnx.checker.check_model(model)
     return model
+
+
+def _rounded(value: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    rounded = value.astype(np.float16) if value.size > 64 else value
+    return rounded.astype(np.float32)
