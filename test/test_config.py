@@ -5,15 +5,14 @@ from typing import Any
 
 import pytest
 
-from litetrack_ros.config import (
-    ModelConfig,
-    TrackerConfig,
+from litetrack_ros.config import ModelConfig, TrackerConfig
+from litetrack_ros.errors import ConfigError
+from litetrack_ros.settings import (
     from_json,
     from_mapping,
     read_yaml,
     to_json,
 )
-from litetrack_ros.errors import ConfigError
 
 
 @pytest.mark.parametrize("config", [ModelConfig(fe_layers=6, ai_layers=3), TrackerConfig()])

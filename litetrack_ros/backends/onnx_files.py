@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from litetrack_ros.backends.onnx_protobuf import external_locations, metadata_props
-from litetrack_ros.config import ModelConfig, TrackerConfig, from_json
+from litetrack_ros.config import ModelConfig, TrackerConfig
 from litetrack_ros.errors import BackendError, ConfigError, WeightsError
 from litetrack_ros.manifest import SUFFIX, file_sha256, is_verified
+from litetrack_ros.settings import from_json
 
 FORMAT = "litetrack-onnx-1"
 PRECISIONS = ("fp32", "fp16", "int8")

@@ -16,7 +16,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from litetrack_ros.config import read_yaml
 from litetrack_ros.datasets.containers import Container, Containers
 from litetrack_ros.errors import DatasetError
 from litetrack_ros.geometry import FloatArray
@@ -29,6 +28,7 @@ from litetrack_ros.media.sources import (
     open_frames,
 )
 from litetrack_ros.resources import config_path
+from litetrack_ros.settings import read_yaml
 
 GROUND_TRUTH = "groundtruth.txt"
 

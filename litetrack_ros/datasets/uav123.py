@@ -5,10 +5,10 @@ Several sequences may be parts of one folder of frames, as ``config/datasets/uav
 
 from collections.abc import Iterator
 
-from litetrack_ros.config import read_yaml
 from litetrack_ros.datasets.containers import Containers
 from litetrack_ros.datasets.sequences import AnnotatedSequence, SequenceFolder
 from litetrack_ros.resources import config_path
+from litetrack_ros.settings import read_yaml
 
 
 def read_uav123(containers: Containers) -> Iterator[AnnotatedSequence]:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from litetrack_ros.config import read_yaml
 from litetrack_ros.datasets.benchmarks import BENCHMARKS
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.errors import DatasetError
@@ -23,6 +22,7 @@ from litetrack_ros.evaluation.results import SequenceRun, read_repetitions, read
 from litetrack_ros.evaluation.runner import PERTURBATION
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.resources import config_path
+from litetrack_ros.settings import read_yaml
 
 _X_LABELS = {
     "Success": "overlap threshold",

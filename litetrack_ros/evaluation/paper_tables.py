@@ -12,13 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from litetrack_ros.config import PROVENANCE_KEY, read_yaml
+from litetrack_ros.config import PROVENANCE_KEY
 from litetrack_ros.datasets.benchmarks import BENCHMARKS, read_benchmark
 from litetrack_ros.errors import ConfigError, DatasetError, WeightsError
 from litetrack_ros.evaluation.comparison import compare_results
 from litetrack_ros.evaluation.results import ABOUT_FILE
 from litetrack_ros.manifest import file_sha256
 from litetrack_ros.resources import config_path
+from litetrack_ros.settings import read_yaml
 
 SERVER_FILE = "server.json"  # a server's answer, or VOT's, beside the results it is of
 NOT_RUN = "not run"

@@ -8,7 +8,6 @@ import numpy as np
 
 from litetrack_ros.backends import onnx_files
 from litetrack_ros.backends.onnx_files import BOXES, CROPS, KEYS, VALUES, OnnxPaths
-from litetrack_ros.config import to_json
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.export.crops import CropPair
 from litetrack_ros.export.graph import GraphBuilder, write_graphs
@@ -17,6 +16,7 @@ from litetrack_ros.export.lowering import FloatType, Lowering
 from litetrack_ros.export.quantize import quantize
 from litetrack_ros.model.checkpoint import LoadedWeights
 from litetrack_ros.model.fused import FusedLayer, FusedLiteTrack
+from litetrack_ros.settings import to_json
 
 # The first in which LayerNormalization is one operator, and one that every runtime of a robot
 # knows; nothing later makes the graphs faster.

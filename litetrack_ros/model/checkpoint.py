@@ -10,11 +10,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from litetrack_ros.config import ModelConfig, TrackerConfig, from_json, to_json
+from litetrack_ros.config import ModelConfig, TrackerConfig
 from litetrack_ros.errors import ConfigError, WeightsError
 from litetrack_ros.files import replacing
 from litetrack_ros.manifest import SUFFIX, file_sha256, is_verified, recording
 from litetrack_ros.model.litetrack import LiteTrack
+from litetrack_ros.settings import from_json, to_json
 
 FORMAT = "litetrack-1"
 

@@ -10,9 +10,16 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from litetrack_ros.config import LimitedNumbers, Limits, PositiveSpan, Share, Span, Spread
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.opencv import cv2
+from litetrack_ros.settings import (
+    LimitedNumbers,
+    Limits,
+    PositiveSpan,
+    Share,
+    Span,
+    Spread,
+)
 
 Rng = np.random.Generator
 

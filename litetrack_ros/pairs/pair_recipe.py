@@ -3,7 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from litetrack_ros.config import (
+from litetrack_ros.errors import ConfigError
+from litetrack_ros.pairs.degradation import DarkRecipe, LookRecipe
+from litetrack_ros.pairs.poses import BoxRecipe, PoseRecipe
+from litetrack_ros.pairs.recent import RecentRecipe
+from litetrack_ros.pairs.sprites import SpriteRecipe
+from litetrack_ros.settings import (
     CountSpan,
     LimitedNumbers,
     Limits,
@@ -12,11 +17,6 @@ from litetrack_ros.config import (
     Span,
     Spread,
 )
-from litetrack_ros.errors import ConfigError
-from litetrack_ros.pairs.degradation import DarkRecipe, LookRecipe
-from litetrack_ros.pairs.poses import BoxRecipe, PoseRecipe
-from litetrack_ros.pairs.recent import RecentRecipe
-from litetrack_ros.pairs.sprites import SpriteRecipe
 
 _SHARES_ERROR = 1e-6  # of their sum
 

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from litetrack_ros.config import LimitedNumbers, ModelConfig, Share, Spread
+from litetrack_ros.config import ModelConfig
 from litetrack_ros.crop import CropRegion
 from litetrack_ros.geometry import FloatArray, xyxy_to_xywh
 from litetrack_ros.pairs.materials import Points
+from litetrack_ros.settings import LimitedNumbers, Share, Spread
 
 Rng = np.random.Generator
 Matrix = npt.NDArray[np.float64]

@@ -12,13 +12,20 @@ from typing import Annotated, TypeVar
 
 import numpy as np
 
-from litetrack_ros.config import LimitedNumbers, Limits, ModelConfig, PositiveSpan, Share, Spread
+from litetrack_ros.config import ModelConfig
 from litetrack_ros.crop import CropRegion
 from litetrack_ros.geometry import FloatArray, xywh_to_cxcywh
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.pairs.degradation import Look
 from litetrack_ros.pairs.pair import RecentTemplate, aside
 from litetrack_ros.pairs.poses import BoxRecipe, Placement, Pose, loosen
+from litetrack_ros.settings import (
+    LimitedNumbers,
+    Limits,
+    PositiveSpan,
+    Share,
+    Spread,
+)
 
 Rng = np.random.Generator
 

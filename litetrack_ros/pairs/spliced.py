@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from litetrack_ros.config import from_mapping, read_yaml
 from litetrack_ros.datasets.sequences import GROUND_TRUTH, AnnotatedSequence, format_boxes
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.files import make_folder, write_text
@@ -21,6 +20,7 @@ from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Image, Uint8Image, to_bgr8
 from litetrack_ros.media.writers import write_image
 from litetrack_ros.opencv import cv2
+from litetrack_ros.settings import from_mapping, read_yaml
 from litetrack_ros.version import __version__
 
 Rng = np.random.Generator

@@ -6,13 +6,20 @@ from typing import Annotated
 
 import numpy as np
 
-from litetrack_ros.config import LimitedNumbers, Limits, PositiveSpan, Share, Span, Spread
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.opencv import cv2
 from litetrack_ros.pairs.degradation import tone_table
 from litetrack_ros.pairs.materials import Materials, Photo, Points, Sprite, outline_of
 from litetrack_ros.pairs.poses import draw_limited, draw_log
+from litetrack_ros.settings import (
+    LimitedNumbers,
+    Limits,
+    PositiveSpan,
+    Share,
+    Span,
+    Spread,
+)
 
 Rng = np.random.Generator
 

@@ -21,11 +21,12 @@ from typing import Any
 import yaml
 
 from litetrack_ros import machine
-from litetrack_ros.config import PROVENANCE_KEY, ModelConfig, from_json, to_json
+from litetrack_ros.config import PROVENANCE_KEY, ModelConfig
 from litetrack_ros.datasets.sequences import find_sequences
 from litetrack_ros.errors import WeightsError
 from litetrack_ros.files import write_text
 from litetrack_ros.manifest import file_sha256
+from litetrack_ros.settings import from_json, to_json
 from litetrack_ros.training.recipe import Recipe, changed
 from litetrack_ros.version import __version__
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from litetrack_ros.config import ModelConfig, from_mapping, parse_yaml, read_yaml, variant
+from litetrack_ros.config import ModelConfig, variant
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.pairs.pair_recipe import PairRecipe, PairSampling, SourceShares
+from litetrack_ros.settings import from_mapping, parse_yaml, read_yaml
 
 Precision = Literal["float32", "bfloat16", "float16"]
 StemTraining = Literal["frozen", "trained"]

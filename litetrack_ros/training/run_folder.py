@@ -18,13 +18,14 @@ import numpy as np
 import torch
 from torch.optim import Optimizer
 
-from litetrack_ros.config import TrackerConfig, from_json, to_json
+from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import ConfigError, MissingDependencyError, WeightsError
 from litetrack_ros.files import replacing, write_text
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.model.checkpoint import save_weights
 from litetrack_ros.report.charts import COLORS, Line, curves
 from litetrack_ros.report.html_page import Section, render
+from litetrack_ros.settings import from_json, to_json
 from litetrack_ros.training.network import TrainedNetwork
 from litetrack_ros.training.provenance import metadata_of
 from litetrack_ros.training.recipe import Recipe

@@ -16,9 +16,10 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 
-from litetrack_ros.config import ModelConfig, TrackerConfig, from_json, to_json
+from litetrack_ros.config import ModelConfig, TrackerConfig
 from litetrack_ros.errors import LiteTrackError
 from litetrack_ros.resources import share_dir
+from litetrack_ros.settings import from_json, to_json
 
 
 @dataclass(frozen=True)

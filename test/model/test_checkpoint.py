@@ -7,9 +7,10 @@ import torch
 from safetensors.torch import save_file
 from small_models import small_config, small_model
 
-from litetrack_ros.config import TrackerConfig, to_json
+from litetrack_ros.config import TrackerConfig
 from litetrack_ros.errors import WeightsError
 from litetrack_ros.model.checkpoint import FORMAT, kept_state, load_weights, save_weights
+from litetrack_ros.settings import to_json
 
 TRACKER = TrackerConfig(lost_threshold=0.25, size_smoothing=0.5)
 

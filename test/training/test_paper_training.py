@@ -14,9 +14,9 @@ import pytest
 import torch
 from published_layouts import write_coco, write_got10k, write_lasot, write_trackingnet
 
-from litetrack_ros.config import to_json
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.pairs.pair_recipe import PairRecipe
+from litetrack_ros.settings import to_json
 from litetrack_ros.tools.main import main
 from litetrack_ros.training.batches import StepBatches, pair_sources
 from litetrack_ros.training.loop import RunOptions, Trainer, train

@@ -17,7 +17,8 @@ import torch
 
 sys.path.insert(0, sys.argv[3])
 from conftest import Squares
-from litetrack_ros.config import ModelConfig, from_mapping, read_yaml
+from litetrack_ros.config import ModelConfig
+from litetrack_ros.settings import from_mapping, read_yaml
 from litetrack_ros.model.litetrack import LiteTrack
 from litetrack_ros.training.batches import StepBatches
 from litetrack_ros.training.losses import LossWeights, pair_losses

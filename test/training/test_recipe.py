@@ -8,9 +8,10 @@ from recipe_page import PAGE, recipe_page
 from training_pictures import write_pictures
 
 from litetrack_ros import resources
-from litetrack_ros.config import from_json, to_json, variant
+from litetrack_ros.config import variant
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.pairs.pair_recipe import PairRecipe
+from litetrack_ros.settings import from_json, to_json
 from litetrack_ros.training.batches import pair_sources
 from litetrack_ros.training.recipe import Recipe, read_recipe
 
