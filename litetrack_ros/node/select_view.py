@@ -10,13 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from litetrack_ros.errors import BoxError
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.media.drawing import TRACKER_COLORS, draw_box
 from litetrack_ros.node.overlay import DrawnBox, draw_overlay
 from litetrack_ros.opencv import cv2
-from litetrack_ros.tracker.point_boxes import Taps
 
 MAX_HELD = 30  # pictures that wait for their boxes
 SMALLEST_PX = 4  # a drag that is shorter is a click
@@ -24,19 +22,25 @@ HINT = "click on the target, again for another size, or drag a box around it; q 
 
 
 class Selection(NamedTuple):
-    """A box that was dragged, or found around a click.
+    """A box that was dragged, or a click.
 
     Attributes:
-        box_xywh: pixels of the picture that was shown.
+        box_xywh: pixels of the picture that was shown; of a click the size is 0.
         stamp_ns: of that picture.
+        is_point: a click.
     """
 
     box_xywh: FloatArray
     stamp_ns: int
+    is_point: bool
 
 
 class SelectView:
-    """Pictures and boxes in, mouse events in, a canvas and selections out; one thread."""
+    """Pictures and boxes in, mouse events in, a canvas and selections out; one thread.
+
+    Attributes:
+        hint: the line that is drawn on the picture.
+    """
 
     def __init__(self) -> None:
         self._held: OrderedDict[int, Uint8Image] = OrderedDict()
@@ -46,8 +50,7 @@ class SelectView:
         self._boxes_ns = -1
         self._start_xy: tuple[int, int] | None = None
         self._end_xy = (0, 0)
-        self._taps = Taps()
-        self._hint = HINT
+        self.hint = HINT
 
     def add_image(self, image_bgr: Uint8Image, stamp_ns: int) -> None:
         """A picture came. It is shown at once, unless boxes come and choose the picture."""
@@ -83,26 +86,16 @@ class SelectView:
             box = self._dragged()
             self._start_xy = None
             if box is not None and box[2:].min() >= SMALLEST_PX:
-                return Selection(box, self._shown_ns)
-            return self._clicked(self._shown, x, y)
+                return Selection(box, self._shown_ns, is_point=False)
+            return Selection(np.array([x, y, 0.0, 0.0]), self._shown_ns, is_point=True)
         return None
-
-    def _clicked(self, picture: Uint8Image, x: int, y: int) -> Selection | None:
-        """The object under a click; where there is none the canvas says why."""
-        try:
-            found = self._taps.candidate(picture, (x, y))
-        except BoxError as error:
-            self._hint = str(error)
-            return None
-        self._hint = HINT
-        return Selection(found.box_xywh, self._shown_ns)
 
     def canvas(self) -> Uint8Image | None:
         """A new picture to show; None before the first one came."""
         if self._shown is None:
             return None
         boxes = self._boxes if self._boxes_ns == self._shown_ns else ()
-        canvas = draw_overlay(self._shown, "bgr", boxes, self._hint)
+        canvas = draw_overlay(self._shown, "bgr", boxes, self.hint)
         box = self._dragged()
         if box is not None:
             draw_box(canvas, box, TRACKER_COLORS[1])

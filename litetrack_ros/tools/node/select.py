@@ -62,15 +62,15 @@ def _watch(view: Any, client: Any) -> None:
 
     def on_mouse(event: int, x: int, y: int, *_: Any) -> None:
         selection = view.on_mouse(event, x, y)
-        if selection is None:
-            return
-        box = ", ".join(f"{v:g}" for v in selection.box_xywh)
-        heard = client.send(selection)
-        print(f"box {box}" + ("" if heard else ": no tracker node listens"), flush=True)
+        if selection is not None and not client.send(selection):
+            view.hint = f"there is no tracker node with the service {client.service_name}"
+            print(view.hint, flush=True)
 
     has_window = False
     while client.is_running:
         client.spin(_WAIT_S)
+        for line in client.take_answers():
+            print(line, flush=True)
         canvas = view.canvas()
         if canvas is None:
             continue
