@@ -10,7 +10,7 @@ from litetrack_ros.node.conversion import ConvertedImage
 from litetrack_ros.node.detections import DetectionHistory, DetectionSet
 from litetrack_ros.node.frames import Fate, ReceivedFrame
 from litetrack_ros.node.sizes import Box, Size
-from litetrack_ros.tracker.first_look import Look, Recogniser
+from litetrack_ros.tracker.appearance import Appearance, Recogniser
 from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
 
@@ -53,7 +53,7 @@ class Reselector:
         self._seen_s = 0.0
         self._learnt_s = float("-inf")
 
-    def begin(self, target_id: str, look: Look) -> None:
+    def begin(self, target_id: str, look: Appearance) -> None:
         """A target was selected."""
         self._known[target_id] = Recogniser(look)
         for boxes in self._tracked.values():

@@ -19,7 +19,7 @@ from litetrack_ros.node.reduction import ReducedImage
 from litetrack_ros.node.requests import InitRequest, RequestDesk
 from litetrack_ros.node.settings import WorkerSettings
 from litetrack_ros.node.sizes import Box, Size, SizeChange
-from litetrack_ros.tracker.first_look import Look
+from litetrack_ros.tracker.appearance import Appearance
 from litetrack_ros.tracker.point_boxes import Taps
 from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
@@ -38,7 +38,7 @@ class Started(NamedTuple):
 
     tracker: MultiTracker
     result: TrackResult
-    look: Look
+    look: Appearance
     caught_up: int = 0
 
 
@@ -113,7 +113,7 @@ class TargetStarter:
         except BoxError as error:
             self._desk.refuse(request, str(error))
             return None
-        look = Look.at(image.image, result.box_xywh, image.color_order)
+        look = Appearance.at(image.image, result.box_xywh, image.color_order)
         return Started(tracker, dataclasses.replace(result, state=State.INITIALISING), look)
 
     def start_in_the_past(

@@ -16,7 +16,7 @@ import pytest
 from litetrack_ros.geometry import FloatArray, overlap
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.media.scene import DrawnScene
-from litetrack_ros.tracker.first_look import Look, Recogniser
+from litetrack_ros.tracker.appearance import Appearance, Recogniser
 
 # Made losses of each kind; the full figures are those of 200.
 LOSSES = int(os.environ.get("LITETRACK_RESELECT_LOSSES", "50"))
@@ -92,7 +92,7 @@ def test_others_of_the_class_are_not_taken_for_it(kind: str) -> None:
     losses = list((drawn_losses if kind == "drawn" else photo_losses)(LOSSES))
     wrong, right = 0, 0
     for loss in losses:
-        known = Recogniser(Look.at(loss.image, loss.box_xywh))
+        known = Recogniser(Appearance.at(loss.image, loss.box_xywh))
         known.learn(loss.image, [shaken(rng, box) for box in loss.others])
         # Lost: the others are seen in three images.
         wrong += any(
@@ -108,7 +108,7 @@ def test_others_of_the_class_are_not_taken_for_it(kind: str) -> None:
 
 def test_without_any_other_seen_more_is_asked() -> None:
     scene = DrawnScene(320, 240, frames=20)
-    known = Recogniser(Look.at(scene.frame(0), scene.box_xywh(0)))
+    known = Recogniser(Appearance.at(scene.frame(0), scene.box_xywh(0)))
     same = [scene.box_xywh(0)]
     assert known.recognise(scene.frame(0), same) == 0
     assert known.recognise(scene.frame(0), [*same, *same]) is None  # two might be it
@@ -126,6 +126,6 @@ def test_boxes_over_the_border_and_all_images_have_a_look(
 ) -> None:
     shape = (240, 320) if channels == 1 else (240, 320, channels)
     image = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
-    look = Look.at(image, box)
+    look = Appearance.at(image, box)
     assert all(np.isfinite(part).all() for part in look)
     assert look.likeness(image, box) > 3

@@ -36,7 +36,7 @@ UNKNOWN_OTHERS = 3.0  # enough where no other was ever seen
 CLEARLY = 1.5  # how much more than any other
 
 
-class Look(NamedTuple):
+class Appearance(NamedTuple):
     """What a box holds.
 
     Attributes:
@@ -54,7 +54,7 @@ class Look(NamedTuple):
     log_aspect: float
 
     @classmethod
-    def at(cls, image: Image, box_xywh: BoxLike, color_order: ColorOrder = "bgr") -> "Look":
+    def at(cls, image: Image, box_xywh: BoxLike, color_order: ColorOrder = "bgr") -> "Appearance":
         """Look at a box.
 
         Args:
@@ -62,11 +62,11 @@ class Look(NamedTuple):
             box_xywh: image pixels, of a positive size; some of it inside the image.
             color_order: of images with colour.
         """
-        return _looks(image, box_xywh, color_order, _SHIFTS[:1])[0]
+        return _appearances(image, box_xywh, color_order, _SHIFTS[:1])[0]
 
     def likeness(self, image: Image, box_xywh: BoxLike, color_order: ColorOrder = "bgr") -> float:
         """The log odds that a box shows the same; arguments as :meth:`at`."""
-        looks = _looks(image, box_xywh, color_order, _SHIFTS)
+        looks = _appearances(image, box_xywh, color_order, _SHIFTS)
         features = np.array(
             [
                 max(float((self.grey * look.grey).sum()) for look in looks),
@@ -88,14 +88,14 @@ class Recogniser:
         look: of the target where it was selected.
     """
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Appearance) -> None:
         self._look = look
         self._nearest_other: float | None = None
 
     def learn(
         self, image: Image, boxes_xywh: Sequence[BoxLike], color_order: ColorOrder = "bgr"
     ) -> None:
-        """See boxes that do not show the target; arguments as :meth:`Look.at`."""
+        """See boxes that do not show the target; arguments as :meth:`Appearance.at`."""
         odds = [self._look.likeness(image, box, color_order) for box in boxes_xywh]
         known = [] if self._nearest_other is None else [self._nearest_other]
         self._nearest_other = max([*odds, *known], default=None)
@@ -116,12 +116,12 @@ class Recogniser:
         return best if not others or odds[best] - max(others) >= CLEARLY else None
 
 
-def _looks(
+def _appearances(
     image: Image,
     box_xywh: BoxLike,
     color_order: ColorOrder,
     shifts: Sequence[tuple[float, float]],
-) -> list[Look]:
+) -> list[Appearance]:
     """What a box holds, and the same box moved a little."""
     x, y, width, height = (float(v) for v in np.asarray(box_xywh, dtype=np.float64))
     left, top = int(max(x - MARGIN * width, 0)), int(max(y - MARGIN * height, 0))
@@ -148,7 +148,7 @@ def _looks(
     return found
 
 
-def _look(content_bgr: Uint8Image, log_aspect: float) -> Look:
+def _look(content_bgr: Uint8Image, log_aspect: float) -> Appearance:
     """``(32, 32, 3)`` as a look."""
     lab = cv2.cvtColor(content_bgr, cv2.COLOR_BGR2LAB)
     flat = lab.reshape(-1, 3).astype(np.int64)
@@ -162,7 +162,7 @@ def _look(content_bgr: Uint8Image, log_aspect: float) -> Look:
     cells = cv2.resize(lab.astype(np.float64), (_CELLS, _CELLS), interpolation=cv2.INTER_AREA)
     colors = np.asarray(cells, dtype=np.float64)
     colors[..., 0] -= colors[..., 0].mean()
-    return Look(
+    return Appearance(
         grey / (np.linalg.norm(grey) + 1.0),
         edges / (np.linalg.norm(edges) + 1e-6),
         colors,
