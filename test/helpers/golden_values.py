@@ -111,7 +111,9 @@ def table(path: Path) -> dict[str, list[Any]]:
 
 def names(path: Path) -> list[str]:
     """Files below a folder."""
-    return sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
+    # TensorBoard names its files after the time and the machine.
+    files = [p for p in path.rglob("*") if p.is_file() and "tensorboard" not in p.parts]
+    return sorted(p.relative_to(path).as_posix() for p in files)
 
 
 def picture(path: Path) -> dict[str, Any]:
