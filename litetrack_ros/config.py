@@ -194,7 +194,7 @@ class TrackerConfig:
     search_growth: float = 1.05
     max_search_scale: float = 2.0
     search_crops: int = 0
-    found_likeness: float = 0.68
+    found_likeness: float = 0.8
     idle_after_frames: int = 0
     size_smoothing: float = 1.0
     recent_score: float = 0.9
