@@ -24,7 +24,8 @@ def made_run(name: str = "made", frames: int = 150, noise_px: float = 0.3, seed:
         [rng.normal(0, noise_px, (frames, 2)), np.zeros((frames, 2))], axis=1
     )
     states = np.full(frames, 2)
-    run = SequenceRun(name, boxes, np.full(frames, 0.99), boxes, states, np.full(frames, 0.02))
+    scores, call_s = np.full(frames, 0.99), np.full(frames, 0.02)
+    run = SequenceRun(name, boxes, scores, boxes, scores, states, call_s)
     return run, truth
 
 

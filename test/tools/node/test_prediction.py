@@ -19,9 +19,8 @@ def test_it_scores_results_of_evaluate(tmp_path: Path, capsys: pytest.CaptureFix
     results.mkdir()
     sequence.mkdir()
     (sequence / "groundtruth.txt").write_text(format_boxes(boxes))
-    run = SequenceRun(
-        "walk", boxes, np.full(frames, 0.9), boxes, np.full(frames, 2), np.full(frames, 0.01)
-    )
+    scores, call_s = np.full(frames, 0.9), np.full(frames, 0.01)
+    run = SequenceRun("walk", boxes, scores, boxes, scores, np.full(frames, 2), call_s)
     write_run(results, run)
     figures = tmp_path / "figures.json"
     words = ["node", "prediction", str(sequence), "--results", str(results), "--json", str(figures)]
