@@ -23,8 +23,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Write a file under a temporary name in the same folder; rename it when the block succeeds.
 
     The temporary name keeps the suffix, since writers of videos go by it. An exception inside the
-    block, Ctrl-C included, leaves what was at ``path`` before. What a killed process left of the
-    same target is removed.
+    block, Ctrl-C included, leaves what was at ``path`` before. What a killed process left in the
+    folder is removed.
 
     Args:
         path: the file to make or replace.
@@ -55,9 +55,9 @@ def replacing(path: Path) -> Iterator[Path]:
 def hidden_beside(path: Path) -> Path:
     """A hidden name in a target's folder, for what is in the making; it tells whose it is.
 
-    What dead processes left under such names of the same target is removed.
+    What dead processes left under such names in that folder is removed.
     """
-    _remove_left(path.parent, f".{path.stem}.", path.suffix)
+    _remove_left(path.parent, ".")
     return path.with_name(f".{path.stem}.{_owner()}{path.suffix}")
 
 
@@ -72,7 +72,7 @@ def scratch_folder(purpose: str) -> Iterator[Path]:
     """
     parent = Path(tempfile.gettempdir())
     start = f"litetrack_{purpose}."
-    _remove_left(parent, start, "")
+    _remove_left(parent, start)
     folder = parent / f"{start}{_owner()}"
     try:
         folder.mkdir(mode=0o700)
@@ -117,12 +117,14 @@ def _host() -> str:
     return f"{zlib.crc32(socket.gethostname().encode()):08x}"
 
 
-def _remove_left(folder: Path, start: str, suffix: str) -> None:
+def _remove_left(folder: Path, start: str) -> None:
+    """Remove what dead processes left in a folder under temporary names that start so."""
     began_s = time.monotonic()
     if began_s < _next_look_s.get(folder, 0.0):
         return
     owner = rf"(\d+)-(\d+)-{_host()}-[0-9a-f]{{8}}"
-    pattern = re.compile(re.escape(start) + owner + re.escape(suffix))
+    # A name may hold two owners: a temporary file is itself written under a temporary name.
+    pattern = re.compile(re.escape(start) + r"(?:.+\.)?" + owner + r"(?:\.[^.]*)?")
     try:
         names = os.listdir(folder)  # noqa: PTH208  # paths of a full folder take ten times as long
     except OSError:

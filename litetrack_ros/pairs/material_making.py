@@ -13,7 +13,6 @@ Source: Rother et al., GrabCut, SIGGRAPH 2004.
 
 import itertools
 import math
-import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.errors import DatasetError
-from litetrack_ros.files import make_folder
+from litetrack_ros.files import hidden_beside, make_folder
 from litetrack_ros.geometry import FloatArray, overlap
 from litetrack_ros.images import Uint8Image, to_bgr8
 from litetrack_ros.media.sources import open_source
@@ -320,7 +319,7 @@ def write_clip(
     if folder.exists():
         raise DatasetError(f"{folder} exists: give another name, or take it away first")
     stride = math.ceil(len(indices) / longest)
-    parts = folder.parent / f".{folder.name}.{secrets.token_hex(4)}"
+    parts = hidden_beside(folder)
     try:
         for part in ("frames", "masks"):
             make_folder(parts / part)
