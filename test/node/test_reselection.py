@@ -40,7 +40,7 @@ class Camera:
     def __init__(self, reselect: bool) -> None:
         backend = open_backend(ModelChoice(backend="onnx", threads=1))
         config = dataclasses.replace(
-            backend.tracker_config, lost_after_frames=2, max_search_scale=1.0
+            backend.tracker_config, lost_after_frames=2, max_search_scale=1.0, search_crops=0
         )
         self.slot = FrameSlot(FrameRing(60.0, 10**9))
         self.history = DetectionHistory("/detections")
