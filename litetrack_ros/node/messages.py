@@ -50,7 +50,7 @@ class EventOutput:
         self._node = node
         self._clock = node.get_clock()
         self._publisher = node.create_publisher(TargetEvent, "~/events", _EVENT_QOS)
-        self._lines = LineLimiter()
+        self._lines, self._fault_lines = LineLimiter(), LineLimiter()
         self._sequence = 0
         self._lock = threading.Lock()
 
@@ -65,8 +65,11 @@ class EventOutput:
             )
         kind = event.kind.name.lower().replace("_", " ")
         reason = f": {event.reason}" if event.reason else ""
-        who = "" if event.kind is EventKind.FAULT else f"target '{event.target_id}' "
-        line = self._lines.admit(f"{who}{kind}{reason}")
+        # What happens to targets must not hide that the model fails.
+        is_fault = event.kind is EventKind.FAULT
+        who = "" if is_fault else f"target '{event.target_id}' "
+        lines = self._fault_lines if is_fault else self._lines
+        line = lines.admit(f"{who}{kind}{reason}")
         if not line:
             return
         if event.kind in _BAD_NEWS:

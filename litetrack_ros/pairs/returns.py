@@ -48,6 +48,8 @@ _NOISE = (1.0, 5.0)  # deviation of the camera's, grey values
 _TURN_DEG = 12.0
 _GAIN = 0.15  # of the light, between going and coming
 _TRIES = 50
+_SHAKE_S = np.array([4.0, 4.0 / 1.3])  # periods of the shake, across and down
+_SEEDS, _SPARE_PX, _OPAQUE = 2**31, 64, 127  # the noise of a frame is a part of a larger field
 
 
 class Object(NamedTuple):
@@ -111,7 +113,7 @@ class ReturnCase:
     ) -> None:
         self.name, self.size_px = name, size_px
         self._ground, self._target, self._look_alike = ground, target, look_alike
-        self._noise_seed = int(rng.integers(2**31))
+        self._noise_seed = int(rng.integers(_SEEDS))
         self._noise = float(rng.uniform(*_NOISE))
         self._gain = 1.0 + float(rng.uniform(-_GAIN, _GAIN))
         shown = round(_SHOWN_S * FRAME_RATE_HZ)
@@ -146,13 +148,12 @@ class ReturnCase:
         """All frames in order, ``(H, W, 3)`` BGR."""
         width, height = self.size_px
         rng = np.random.default_rng(self._noise_seed)
-        spare = 64  # the noise of each frame is another part of one field
-        field = rng.normal(0.0, self._noise, (height + spare, width + spare, 1))
+        field = rng.normal(0.0, self._noise, (height + _SPARE_PX, width + _SPARE_PX, 1))
         noise = np.repeat(field, 3, axis=2).round().astype(np.int16)
         margin = (np.array(self._ground.shape[1::-1]) - (width, height)) // 2
         for index in range(len(self)):
-            turn = 2 * math.pi * index / FRAME_RATE_HZ / 4.0
-            shake = _SHAKE * height * np.array([math.sin(turn), math.cos(1.3 * turn)])
+            turns = 2 * math.pi * index / FRAME_RATE_HZ / _SHAKE_S
+            shake = _SHAKE * height * np.array([math.sin(turns[0]), math.cos(turns[1])])
             x0, y0 = (margin + shake.round().astype(int)).clip(0, 2 * margin).tolist()
             picture = self._ground[y0 : y0 + height, x0 : x0 + width].copy()
             paste(picture, self._look_alike.rgba, self._look_alike.center(index))
@@ -163,7 +164,7 @@ class ReturnCase:
             if index >= self._leaving:
                 lit = cv2.convertScaleAbs(picture, alpha=self._gain)
                 picture = np.asarray(lit, dtype=np.uint8)
-            left, top = rng.integers(spare, size=2)
+            left, top = rng.integers(_SPARE_PX, size=2)
             part = noise[top : top + height, left : left + width]
             yield np.asarray(cv2.add(picture, part, dtype=cv2.CV_8U), dtype=np.uint8)
 
@@ -366,7 +367,7 @@ def turned(rgba: Uint8Image, side_px: float, degrees: float) -> Uint8Image:
     whole = cv2.warpAffine(rgba, matrix, (diagonal, diagonal), borderMode=cv2.BORDER_REPLICATE)
     alpha = cv2.warpAffine(rgba[..., 3], matrix, (diagonal, diagonal))
     whole = np.dstack([whole[..., :3], alpha])
-    x, y, w, h = cv2.boundingRect((whole[..., 3] > 127).astype(np.uint8))
+    x, y, w, h = cv2.boundingRect((whole[..., 3] > _OPAQUE).astype(np.uint8))
     tight = whole[y : y + h, x : x + w]
     scale = side_px / math.sqrt(w * h)
     size = max(2, round(w * scale)), max(2, round(h * scale))
