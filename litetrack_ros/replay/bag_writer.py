@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +138,8 @@ def writing_bag(path: Path, storage: str = "mcap") -> Iterator[BagWriter]:
         with rosbag2.Writer(temporary, version=9, storage_plugin=plugin) as writer:
             yield BagWriter(writer)
         temporary.rename(path)
+    except sqlite3.Error as error:
+        raise BagError(f"cannot write the bag {path}: {error}") from error
     except OSError as error:
         if isinstance(error, BagError):
             raise

@@ -146,7 +146,10 @@ class Verb:
         arguments = [word.format(**words) for word in shlex.split(command)]
         reader, writer = os.pipe()
         if (pid := os.fork()) == 0:
-            self._be_the_verb(arguments, out, mode, call, writer)
+            try:
+                self._be_the_verb(arguments, out, mode, call, writer)
+            finally:  # not by handlers of the exit, which wait for threads that a fork left
+                os._exit(97)
         os.close(writer)
         end = time.monotonic() + _MOST_S
         while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
