@@ -22,9 +22,10 @@ KEYS = {
 }
 # No system package holds these, and a released package may not name pip's: extras of
 # pyproject.toml, imported where they are needed.
-WITHOUT_KEY = {"onnx", "onnxruntime", "rosbags", "safetensors"}
+WITHOUT_KEY = {"atheris", "onnx", "onnxruntime", "rosbags", "safetensors"}
 OTHER = {
     "_typeshed",  # of type checkers
+    "tomli",  # of Pythons before 3.11, with pip
     "trax",  # of the VOT toolkit; its test brings a stand-in
 }
 TYPES = ("depend", "exec_depend", "test_depend", "build_depend", "buildtool_depend")
@@ -49,7 +50,10 @@ def _imports(folder: Path) -> set[str]:
 
 def _foreign(root: Path, *folders: str) -> set[str]:
     """What files import that neither Python nor this package brings."""
-    own = {"litetrack_ros", *(path.stem for path in (root / "test" / "helpers").glob("*.py"))}
+    beside = [
+        path for name in ("helpers", "campaign") for path in (root / "test" / name).glob("*.py")
+    ]
+    own = {"litetrack_ros", *(path.stem for path in beside)}
     names = set().union(*(_imports(root / folder) for folder in folders))
     return names - own - set(sys.stdlib_module_names) - WITHOUT_KEY - OTHER
 
