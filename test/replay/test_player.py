@@ -34,7 +34,9 @@ BODY = b"pixels"
 INIT = InitialTarget(1, (1.0, 2.0, 3.0, 4.0))
 NEVER = INIT._replace(frame=-1)
 TARGET = SimpleNamespace(
-    target_id="target", x=1.0, y=2.0, width=3.0, height=4.0, state=2, score=0.5
+    target_id="target",
+    **{"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0},
+    **{"state": 2, "score": 0.5, "candidate_score": 0.6, "is_calibrated": True},
 )
 OTHER = SimpleNamespace(**{**vars(TARGET), "target_id": "other", "x": 9.0})
 
