@@ -166,7 +166,7 @@ def test_answers_are_matched_in_any_order() -> None:
     assert [frame.index for frame in handed] == [0, 1, 2]
     assert all(frame.is_complete for frame in handed)
     assert handed[0].box is None  # answered, but without the target
-    assert handed[1].box == (1.0, 2.0, 3.0, 4.0, 2, 0.5)
+    assert handed[1].box == (1.0, 2.0, 3.0, 4.0, 2, 0.5, 0.6, True)
     assert handed[1].stages_ms["model"] == 2.0
     assert handed[1].counts["received"] == 7
 
