@@ -136,7 +136,7 @@ def topics_page() -> str:
         "From [the node's page](../doc/components.md), which a test compares with the graph of a "
         "running node. Names with `~` lie below the node, `/litetrack` by default.\n",
     ]
-    for heading in ("Subscribed topics", "Published topics", "Services"):
+    for heading in ("Subscribed topics", "Published topics", "Topics for control", "Services"):
         section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
         table = [line for line in section.splitlines() if line.startswith("|")]
         lines += [f"## {heading}\n", "\n".join(table), ""]
