@@ -48,6 +48,8 @@ def track(
     backend = open_backend()
     config = dataclasses.replace(
         backend.tracker_config,
+        lost_threshold=0.3,
+        lost_after_frames=3,
         search_crops=search_crops,
         found_likeness=found_likeness,
         found_after_frames=2,
