@@ -334,6 +334,8 @@ class _Run:
                 if self.writes and saving:
                     self.save()
                 batch = None if last else next(batches)
+        if board is not None:
+            board.close()  # ends its thread
         if self.writes:
             run_folder.write_curves(self.folder)
         return self.done
