@@ -111,3 +111,38 @@ class Backend(Protocol):
             crops: RGB, ``(N, search_size, search_size, 3)``.
             templates: of N targets, in the same order.
         """
+
+
+class PassingBackend:
+    """A backend that passes every call on to another: a base for those that change one of them.
+
+    Args:
+        backend: does the work.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.model_config, self.tracker_config = backend.model_config, backend.tracker_config
+        self.info = backend.info
+
+    def encode_template(
+        self, crops: Uint8Image, boxes_xyxy_norm: npt.NDArray[np.float32]
+    ) -> TemplateFeatures:
+        """See :class:`Backend`."""
+        return self._backend.encode_template(crops, boxes_xyxy_norm)
+
+    def with_recent(self, first: TemplateFeatures, recent: TemplateFeatures) -> TemplateFeatures:
+        """See :class:`Backend`."""
+        return self._backend.with_recent(first, recent)
+
+    def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
+        """See :class:`Backend`."""
+        return self._backend.stack(templates)
+
+    def token_keys(self, template: TemplateFeatures) -> npt.NDArray[np.float32]:
+        """See :class:`Backend`."""
+        return self._backend.token_keys(template)
+
+    def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
+        """See :class:`Backend`."""
+        return self._backend.search(crops, templates)

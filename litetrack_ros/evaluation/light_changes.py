@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from litetrack_ros.backends.base import Backend, TemplateFeatures
+from litetrack_ros.backends.base import Backend, PassingBackend, TemplateFeatures
 from litetrack_ros.config import ModelConfig
 from litetrack_ros.crop import CropRegion, extract_crop
 from litetrack_ros.datasets.sequences import AnnotatedSequence
@@ -137,7 +137,7 @@ def compare_templates(
     return outcomes
 
 
-class WrongSecond:
+class WrongSecond(PassingBackend):
     """A backend that puts one and the same recent template beside every first one.
 
     Args:
@@ -147,18 +147,13 @@ class WrongSecond:
     """
 
     def __init__(self, backend: Backend, crop: Uint8Image, box_xyxy_norm: Float32Array) -> None:
-        self._backend = backend
-        self.model_config, self.tracker_config = backend.model_config, backend.tracker_config
-        self.info = backend.info
-        self.stack, self.search = backend.stack, backend.search
-        self.token_keys = backend.token_keys
-        self.with_recent = backend.with_recent
+        super().__init__(backend)
         self._recent = backend.encode_template(crop[None], box_xyxy_norm[None])
 
     def encode_template(self, crops: Uint8Image, boxes_xyxy_norm: Float32Array) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`; for one target at a time."""
-        first = self._backend.encode_template(crops, boxes_xyxy_norm)
-        return self._backend.with_recent(first, self._recent)
+        first = super().encode_template(crops, boxes_xyxy_norm)
+        return self.with_recent(first, self._recent)
 
 
 def _another_target(

@@ -82,6 +82,10 @@ class TargetStarter:
         self._taps = Taps()
         self.step_ms = 0.0  # what a step of the tracker is expected to take
 
+    def forget_taps(self) -> None:
+        """Take the next point for a first one, wherever it lies."""
+        self._taps.forget()
+
     def choose(self, request: InitRequest) -> ReceivedFrame | None:
         """The frame to start on; None where the request has to wait, or was refused."""
         settings = self._settings()

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from litetrack_ros.backends.base import Backend, Predictions, TemplateFeatures
+from litetrack_ros.backends.base import Backend, PassingBackend, Predictions, TemplateFeatures
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.node.diagnostics import NoticeBoard
 from litetrack_ros.node.events import Event, EventKind
@@ -79,7 +79,7 @@ class CallWatch:
         return max(longest, at_work)
 
 
-class WatchedBackend:
+class WatchedBackend(PassingBackend):
     """A backend whose calls are timed.
 
     Args:
@@ -88,37 +88,30 @@ class WatchedBackend:
     """
 
     def __init__(self, backend: Backend, calls: CallWatch) -> None:
-        self._backend = backend
+        super().__init__(backend)
         self._calls = calls
-        self.model_config = backend.model_config
-        self.tracker_config = backend.tracker_config
-        self.info = backend.info
 
     def encode_template(
         self, crops: Uint8Image, boxes_xyxy_norm: npt.NDArray[np.float32]
     ) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         with self._calls.call(_MODEL_CALL):
-            return self._backend.encode_template(crops, boxes_xyxy_norm)
+            return super().encode_template(crops, boxes_xyxy_norm)
 
     def with_recent(self, first: TemplateFeatures, recent: TemplateFeatures) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         with self._calls.call(_MODEL_CALL):
-            return self._backend.with_recent(first, recent)
-
-    def token_keys(self, template: TemplateFeatures) -> npt.NDArray[np.float32]:
-        """See :class:`litetrack_ros.backends.base.Backend`."""
-        return self._backend.token_keys(template)
+            return super().with_recent(first, recent)
 
     def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         with self._calls.call(_MODEL_CALL):
-            return self._backend.stack(templates)
+            return super().stack(templates)
 
     def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         with self._calls.call(_MODEL_CALL):
-            return self._backend.search(crops, templates)
+            return super().search(crops, templates)
 
 
 class Verdict(enum.Enum):

@@ -111,6 +111,7 @@ class TrackingWorker:
     def drop_targets(self, reason: str) -> None:
         """Forget all targets and requests; none of their boxes goes out after this returns."""
         self._desk.drop(reason)
+        self._starter.forget_taps()
         with self._sending:
             for target_id in self._stories.target_ids:
                 self._stories.end(target_id, EventKind.REMOVED, reason)
@@ -120,6 +121,7 @@ class TrackingWorker:
     def drop_target(self, target_id: str, reason: str) -> bool:
         """As :meth:`drop_targets` for one target; False if it was not followed."""
         self._desk.drop(reason, target_id)
+        self._starter.forget_taps()
         with self._sending:
             was_followed = self._stories.end(target_id, EventKind.REMOVED, reason)
             self.targets = tuple(t for t in self.targets if t.target_id != target_id)

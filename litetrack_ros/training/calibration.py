@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from litetrack_ros.backends.base import Backend, Predictions, TemplateFeatures
+from litetrack_ros.backends.base import Backend, PassingBackend, Predictions, TemplateFeatures
 from litetrack_ros.config import Calibration, Logistic, TrackerConfig
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.geometry import BoxLike, FloatArray, overlap
@@ -46,7 +46,7 @@ class Thresholds(NamedTuple):
 _FIRST = Thresholds(0.3, 3, 0.5)  # of the runs that are fitted on
 
 
-class RememberingBackend:
+class RememberingBackend(PassingBackend):
     """Passes on to a backend, and never asks it twice for the same crop and template.
 
     Runs that differ in their thresholds ask for the same crops until their states part.
@@ -56,10 +56,8 @@ class RememberingBackend:
     """
 
     def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+        super().__init__(backend)
         self._known: dict[bytes, Predictions] = {}
-        self.model_config, self.tracker_config = backend.model_config, backend.tracker_config
-        self.info = backend.info
         self.latest: Predictions | None = None
         self._template = self._encoded_before = b""
 
@@ -69,26 +67,18 @@ class RememberingBackend:
         """See :class:`litetrack_ros.backends.base.Backend`; for one target at a time."""
         self._encoded_before = self._template
         self._template = hashlib.blake2b(crops.tobytes() + boxes_xyxy_norm.tobytes()).digest()
-        return self._backend.encode_template(crops, boxes_xyxy_norm)
+        return super().encode_template(crops, boxes_xyxy_norm)
 
     def with_recent(self, first: TemplateFeatures, recent: TemplateFeatures) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`; ``recent`` is the latest encoded."""
         self._template = self._encoded_before[: len(self._template)] + self._template
-        return self._backend.with_recent(first, recent)
-
-    def token_keys(self, template: TemplateFeatures) -> npt.NDArray[np.float32]:
-        """See :class:`litetrack_ros.backends.base.Backend`."""
-        return self._backend.token_keys(template)
-
-    def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
-        """See :class:`litetrack_ros.backends.base.Backend`."""
-        return self._backend.stack(templates)
+        return super().with_recent(first, recent)
 
     def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         key = hashlib.blake2b(crops.tobytes() + self._template).digest()
         if key not in self._known:
-            self._known[key] = self._backend.search(crops, templates)
+            self._known[key] = super().search(crops, templates)
         self.latest = self._known[key]
         return self.latest
 

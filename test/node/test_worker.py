@@ -21,6 +21,7 @@ from litetrack_ros.node.requests import InitRequest, Outcome, RequestDesk
 from litetrack_ros.node.settings import WorkerSettings
 from litetrack_ros.node.tracked import Tracked
 from litetrack_ros.node.worker import TrackingWorker
+from litetrack_ros.tracker.point_boxes import propose_boxes
 from litetrack_ros.tracker.state import State
 
 pytest.importorskip("torch")
@@ -96,7 +97,9 @@ class Rig:
         image = SCENE.frame(index % 60) if isinstance(image, str) else image
         self.slot.put(ReceivedFrame((index + 1) * 33 * MS, image, 100, time.perf_counter()))
 
-    def select(self, index: int | None, target_id: str = "", box: Any = None) -> None:
+    def select(
+        self, index: int | None, target_id: str = "", box: Any = None, is_point: bool = False
+    ) -> None:
         stamp_ns = 0 if index is None else (index + 1) * 33 * MS
         box = tuple(SCENE.box_xywh((index or 0) % 60)) if box is None else box
         request = InitRequest(
@@ -106,6 +109,7 @@ class Rig:
             time.perf_counter(),
             self.slot.newest(),
             image_size=self.worker.image_size,
+            is_point=is_point,
         )
         self.desk.put(request)
         self.slot.nudge()
@@ -433,6 +437,28 @@ def test_a_request_dropped_in_work_is_not_adopted(make_rig: Callable[..., Rig]) 
     assert rig.step(20).results == ()
     assert rig.accepted == 0
     assert rig.backend.searches < 10  # catching up ended
+
+
+@pytest.mark.parametrize("drop", ["drop_targets", "drop_target", ""])
+def test_a_tap_after_a_target_was_dropped_is_a_first_one(
+    make_rig: Callable[..., Rig], drop: str
+) -> None:
+    rig = make_rig()
+    x, y, width, height = SCENE.box_xywh(0)
+    boxes = []
+    for index in range(2):
+        rig.step(2 * index)
+        rig.select(2 * index, "cup", (x + width / 2, y + height / 2, 0.0, 0.0), is_point=True)
+        rig.until(lambda wanted=index + 1: rig.accepted == wanted)
+        boxes.append(rig.ended[-1].ending.box_xywh)
+        if drop == "drop_targets":
+            rig.worker.drop_targets("reset")
+        elif drop:
+            assert rig.worker.drop_target("cup", "removed")
+    first = [
+        tuple(c.box_xywh) for c in propose_boxes(SCENE.frame(2), (x + width / 2, y + height / 2))
+    ]
+    assert boxes[1] == pytest.approx(first[0 if drop else 1])
 
 
 def test_the_end_of_a_request_says_where_the_target_started(make_rig: Callable[..., Rig]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from litetrack_ros.backends.base import Backend, Predictions, TemplateFeatures
+from litetrack_ros.backends.base import Backend, PassingBackend, Predictions, TemplateFeatures
 from litetrack_ros.backends.onnx_files import is_graph
 from litetrack_ros.backends.registry import find_model
 from litetrack_ros.dependencies import require
@@ -101,14 +101,16 @@ def run(request: Request) -> int:
     return 0
 
 
-class Witness:
-    """A backend that keeps the latest crops it was given."""
+class Witness(PassingBackend):
+    """A backend that keeps the first template's crop and the latest of a search.
+
+    Args:
+        backend: runs the network.
+    """
 
     def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self.model_config = backend.model_config
-        self.tracker_config = backend.tracker_config
-        self.info = backend.info
+        super().__init__(backend)
+        self._has_template = False
         self.template_crop: Uint8Image
         self.template_box: npt.NDArray[np.float32]
         self.search_crop: Uint8Image
@@ -118,24 +120,15 @@ class Witness:
         self, crops: Uint8Image, boxes_xyxy_norm: npt.NDArray[np.float32]
     ) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`."""
-        self.template_crop, self.template_box = crops[0], boxes_xyxy_norm[0]
-        return self._backend.encode_template(crops, boxes_xyxy_norm)
-
-    def with_recent(self, first: TemplateFeatures, recent: TemplateFeatures) -> TemplateFeatures:
-        """See :class:`litetrack_ros.backends.base.Backend`."""
-        return self._backend.with_recent(first, recent)
-
-    def token_keys(self, template: TemplateFeatures) -> npt.NDArray[np.float32]:
-        """See :class:`litetrack_ros.backends.base.Backend`."""
-        return self._backend.token_keys(template)
-
-    def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
-        """See :class:`litetrack_ros.backends.base.Backend`."""
-        return self._backend.stack(templates)
+        # Later ones are recent templates, and what may be the target while that is LOST.
+        if not self._has_template:
+            self.template_crop, self.template_box = crops[0], boxes_xyxy_norm[0]
+            self._has_template = True
+        return super().encode_template(crops, boxes_xyxy_norm)
 
     def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
         """See :class:`litetrack_ros.backends.base.Backend`."""
-        predictions = self._backend.search(crops, templates)
+        predictions = super().search(crops, templates)
         self.search_crop = crops[0]
         self.box_cxcywh_norm = predictions.boxes_cxcywh_norm[0]
         return predictions
