@@ -16,6 +16,7 @@ from litetrack_ros.tracker.looks import Float32Array, colour_shares, weighted
 
 _REDUCED_PX = 120  # short side
 _STEP = 0.65  # of a window's side, between two of the raster
+_LEAST_SIDE_PX = 16.0  # of a window: of smaller ones there would be too many
 _LEAST_SHARE = 1e-4  # of a colour in the picture
 _RESTS_FRAMES = 12  # before a box is proposed again
 _REST_REACH = 0.5  # of the search region's side, around it
@@ -31,7 +32,7 @@ class Proposals:
     """
 
     def __init__(self, colours: Float32Array, box_xywh: FloatArray, side_px: float) -> None:
-        self._colours, self._side_px = colours, side_px
+        self._colours, self._side_px = colours, max(side_px, _LEAST_SIDE_PX)
         self._box_size = np.array(box_xywh[2:], dtype=np.float64)
         self._visited: npt.NDArray[np.bool_] | None = None
         self._shape = (0, 0)
@@ -49,7 +50,9 @@ class Proposals:
         small = to_rgb8(cv2.resize(image, size, interpolation=cv2.INTER_NEAREST), color_order)
         ratio = self._colours / np.maximum(colour_shares(small), _LEAST_SHARE)
         weights = weighted(small, np.minimum(ratio / max(float(ratio.max()), 1e-6), 1.0))
-        box = tuple(max(1, round(float(v) * self._scale)) for v in self._box_size)
+        box = [max(1, round(float(v) * self._scale)) for v in self._box_size]
+        # A box that was selected in a larger picture may be larger than this one.
+        box = [min(one, length) for one, length in zip(box, size, strict=True)]
         self._map = np.asarray(cv2.blur(weights, box), dtype=np.float32)
         if self._shape != (height, width):
             self._shape, self._visited = (height, width), None
@@ -79,7 +82,8 @@ class Proposals:
         if self._visited is None or self._visited.all():
             self._visited = np.zeros((len(ys), len(xs)), dtype=np.bool_)
         reach = max(1, round(_STEP * self._side_px * self._scale))
-        spread = cv2.dilate(self._map, np.ones((reach, reach), np.uint8))
+        high, wide = (min(reach, 2 * length) for length in self._map.shape)
+        spread = cv2.dilate(self._map, np.ones((high, wide), np.uint8))
         rows = (ys * self._scale).astype(int).clip(0, len(spread) - 1)
         columns = (xs * self._scale).astype(int).clip(0, spread.shape[1] - 1)
         scores = np.where(self._visited, -1.0, spread[rows[:, None], columns[None, :]])

@@ -130,7 +130,9 @@ def flood(
     topic = "/image/compressed" if compressed else "/image"
     with Storm(tally, compressed, **{f"qos_overrides.{topic}.subscription.depth": 100}) as storm:
         node = storm.node
-        idle_mb, handles = node.resident_mb(), node.handles()
+        idle_mb = node.resident_mb()
+        storm.check_recovery()  # the libraries start their threads with the first target
+        handles = node.handles()
         next_check = _CHECK_EVERY
         while not deadline() and node.check_alive() and node.is_alive:
             entered = node.counted("received") + node.counted("requested")

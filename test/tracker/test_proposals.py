@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,21 @@ def test_the_same_pictures_give_the_same_places() -> None:
         return found
 
     assert places() == places()
+
+
+@pytest.mark.parametrize("size", [(100, 90), (1, 60_000), (60_000, 1), (640, 480)])
+@pytest.mark.parametrize("box_px", [1e-6, 90_000.0])
+def test_a_target_of_any_size_in_any_picture_costs_no_memory(
+    size: tuple[int, int], box_px: float
+) -> None:
+    red = np.full((40, 60, 3), (220, 40, 30), dtype=np.uint8)
+    where = Proposals(colour_shares(red), np.array([0.0, 0.0, box_px, box_px]), 4 * box_px)
+    tracemalloc.start()
+    try:
+        where.look(np.full((size[1], size[0], 3), 90, dtype=np.uint8), "bgr")
+        for place in (where.next_window(), where.best()):
+            assert (place >= 0).all() and (place <= size).all()
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 20e6
