@@ -57,12 +57,8 @@ def main() -> None:
     from killed_workers import kill_some
     from ray.cluster_utils import Cluster
 
-    memory = {"object_store_memory": 300 * 2**20}
-    head = {"num_cpus": 0, "include_dashboard": False, **memory}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
-    for _ in range(2):
-        cluster.add_node(num_cpus=1, **memory)
-    ray.init(cluster.address, log_to_driver=False, logging_level="error")
+    quiet = {"log_to_driver": False, "logging_level": "error"}
+    ray.init(num_cpus=2, include_dashboard=False, **quiet)
     choice = TrackerChoice(LITETRACK, DEFAULT_CHOICE)
     info = choice.open().info
     assert info is not None
@@ -81,7 +77,14 @@ def main() -> None:
                 took_s[name].append(time.perf_counter() - began_s)
                 print(f"{name}: {took_s[name][-1]:.1f} s", flush=True)
             _compare(sequences, *(Path(scratch) / f"{name}{number}" for name in executors))
+        ray.shutdown()
         if request.kills:
+            memory = {"object_store_memory": 300 * 2**20}
+            head = {"num_cpus": 0, "include_dashboard": False, **memory}
+            cluster = Cluster(initialize_head=True, head_node_args=head)
+            for _ in range(2):
+                cluster.add_node(num_cpus=1, **memory)
+            ray.init(cluster.address, **quiet)
             out = Path(scratch) / "killed"
             with ThreadPoolExecutor(1) as background:
                 running = background.submit(run_all, plan(sequences, out), executors["ray"])

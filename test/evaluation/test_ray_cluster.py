@@ -100,9 +100,17 @@ def test_a_node_that_cannot_open_the_model_is_named(cluster: Any) -> None:
         list(executor(open_tool=no_tool).run([Sum(0)]))
 
 
-def test_more_than_the_cluster_has_is_refused(cluster: Any) -> None:
+def test_workers_share_a_gpu_where_there_is_one(cluster: Any) -> None:
+    half = executor(gpus=0.5, device="cuda")
     with pytest.raises(BackendError, match=r"no node .* 1 CPU and 0\.5 of a GPU"):
-        list(executor(gpus=0.5).run([Sum(0)]))
+        list(half.run([Sum(0)]))
+    node = cluster.add_node(num_cpus=3, num_gpus=1, **MEMORY)  # Ray takes our word for it
+    try:
+        jobs = [Sum(k, seconds=0.5) for k in range(6)]
+        found = dict(half.run(jobs))
+        assert [3 * found[k][0] for k in range(6)] == [5 * expected(job) for job in jobs]
+    finally:
+        cluster.remove_node(node)
 
 
 def test_boxes_are_those_of_two_processes(cluster: Any, tmp_path: Path) -> None:
