@@ -38,6 +38,7 @@ class Scripted:
         self.inner = inner
         self.model_config, self.tracker_config = inner.model_config, inner.tracker_config
         self.info, self.encode_template, self.stack = inner.info, inner.encode_template, inner.stack
+        self.cut = inner.cut
         self.script = iter(script)
 
     def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
