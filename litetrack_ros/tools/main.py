@@ -64,6 +64,7 @@ VERBS: dict[str, dict[str, str]] = {
     "data": {
         "check": "verify training data in their published layouts",
         "check-overlap": "find copies of test pictures among those to train on",
+        "shard": "write training data as indexed tar files that are read by offset",
         "pairs": "show synthetic training pairs, or time how fast they are made",
         "objects": "outline the main objects of photos, to train on",
         "clips": "cut moving objects out of videos from a fixed camera, to train on",
@@ -75,6 +76,7 @@ VERBS: dict[str, dict[str, str]] = {
         "health": "is a running node active and without an ERROR; for health checks",
         "overhead": "measure the node's own share of the latency, beside a bare subscriber",
         "prediction": "score boxes that are moved on to the moment of use, and their covariance",
+        "follow": "let a made pan-tilt camera follow a target, with prediction and without",
     },
     "bag": {
         "record": "make a bag from a video, a folder of images or a sequence",

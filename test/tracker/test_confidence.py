@@ -9,11 +9,10 @@ import pytest
 from reference_model import reference_scene
 from small_models import small_backend
 
-from litetrack_ros.backends.base import Predictions, TemplateFeatures
+from litetrack_ros.backends.base import Crops, PassingBackend, Predictions, TemplateFeatures
 from litetrack_ros.backends.torch_backend import TorchBackend
 from litetrack_ros.config import Calibration, Logistic, TrackerConfig
 from litetrack_ros.errors import BoxError, ConfigError
-from litetrack_ros.images import Uint8Image
 from litetrack_ros.tracker.confidence import candidate_features, held_features, probability
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import MultiTracker, Tracker
@@ -31,17 +30,15 @@ CALIBRATED = TrackerConfig(
 Change = Callable[[Predictions], Predictions]
 
 
-class Scripted:
+class Scripted(PassingBackend):
     """A real backend whose answers are changed by a script, one entry a search."""
 
     def __init__(self, inner: TorchBackend, script: list[Change]) -> None:
-        self.inner = inner
-        self.model_config, self.tracker_config = inner.model_config, inner.tracker_config
-        self.info, self.encode_template, self.stack = inner.info, inner.encode_template, inner.stack
+        super().__init__(inner)
         self.script = iter(script)
 
-    def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
-        return next(self.script)(self.inner.search(crops, templates))
+    def search(self, crops: Crops, templates: TemplateFeatures) -> Predictions:
+        return next(self.script)(super().search(crops, templates))
 
 
 def peak(score: float) -> Change:
@@ -132,6 +129,20 @@ def test_the_score_is_that_of_the_published_box() -> None:
     assert found[3].score < found[2].score < 0.5  # a held box becomes less likely
 
 
+def test_a_refused_candidate_does_not_speak_for_the_box_it_lies_on() -> None:
+    assert CALIBRATED.calibration is not None
+    candidates_odds = Logistic((1.0, 0.0, 0.0, 0.0), 0.0)
+    calibration = dataclasses.replace(CALIBRATED.calibration, held=candidates_odds)
+    config = dataclasses.replace(CALIBRATED, calibration=calibration, search_crops=1)
+    script = [peak(0.9), peak(0.1), peak(0.1), peak(0.9)]
+    tracker = Tracker(Scripted(small_backend(), script), config)
+    tracker.init(reference_scene(0), BOX)
+    results = [tracker.update(reference_scene(k)) for k in range(1, 5)]
+    refused = results[-1]  # nobody has compared it with the template yet
+    assert refused is not None and refused.state is State.LOST
+    assert refused.candidate_score == pytest.approx(0.9, abs=1e-5) and refused.score < 0.01
+
+
 def test_without_a_calibration_the_score_is_the_raw_one() -> None:
     config = dataclasses.replace(CALIBRATED, calibration=None, lost_after_frames=1)
     tracker = Tracker(Scripted(small_backend(), [peak(0.1)]), config)
@@ -184,7 +195,7 @@ def test_answers_that_stay_none_end_in_lost() -> None:
 
 def test_a_template_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = Scripted(small_backend(), [])
-    encode = backend.inner.encode_template
+    encode = backend.encode_template
 
     def spoiled(*arguments: Any) -> TemplateFeatures:
         keys, values = encode(*arguments)
