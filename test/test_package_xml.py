@@ -23,7 +23,7 @@ KEYS = {
 }
 # No system package holds these, and a released package may not name pip's: extras of
 # pyproject.toml, imported where they are needed.
-WITHOUT_KEY = {"atheris", "onnx", "onnxruntime", "rosbags", "safetensors"}
+WITHOUT_KEY = {"atheris", "onnx", "onnxruntime", "ray", "rosbags", "safetensors"}
 OTHER = {
     "_typeshed",  # of type checkers
     "tomli",  # of Pythons before 3.11, with pip
