@@ -237,7 +237,7 @@ class ModelChoice:
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto`` (the best there is); with onnx
             ``tensorrt`` and ``openvino`` too.
         precision: ``fp32``, ``fp16``, ``bf16`` (torch) or ``int8`` (onnx).
-        allow_fallback: go on with the CPU where the device cannot be had.
+        allow_fallback: go on with the CPU where the device cannot be had, or fails later.
         threads: CPU threads of one call; 0 is the backend's own choice, one a core.
 
     Examples:

@@ -7,12 +7,13 @@ does training, except from a picture that was decoded at a fraction of its size.
 
 import math
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from litetrack_ros.geometry import BoxLike, FloatArray
-from litetrack_ros.images import Image
+from litetrack_ros.images import ColorOrder, Image, Uint8Image, to_rgb8
 from litetrack_ros.opencv import cv2
 
 
@@ -86,6 +87,14 @@ def extract_crop(image: Image, region: CropRegion) -> Image:
     padded = left or top or right or bottom
     square = _canvas.place(inside, side, left, top) if padded else inside
     return np.asarray(cv2.resize(square, (region.size_px, region.size_px)))
+
+
+def extract_crops(
+    image: Image, regions: Sequence[CropRegion], color_order: ColorOrder
+) -> Uint8Image:
+    """Regions of one crop size, as :func:`extract_crop`, in RGB, ``(N, S, S, 3)`` uint8."""
+    crops = [to_rgb8(extract_crop(image, region), color_order) for region in regions]
+    return crops[0][None] if len(crops) == 1 else np.stack(crops)
 
 
 class _Canvas(threading.local):

@@ -59,6 +59,10 @@ class BackendError(LiteTrackError, RuntimeError):
     """An inference backend or device that is unknown, missing or not usable."""
 
 
+class DeviceFaultError(BackendError):
+    """A GPU that has failed, or whose memory is full, while a model ran on it."""
+
+
 class MediaError(LiteTrackError, OSError):
     """A video, image folder, camera or output file that cannot be read or written."""
 

@@ -9,7 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.config import ModelConfig, TrackerConfig
-from litetrack_ros.images import Uint8Image
+from litetrack_ros.crop import CropRegion
+from litetrack_ros.images import ColorOrder, Image, Uint8Image
+
+# Search regions cut out, RGB uint8 ``(N, S, S, 3)``: NumPy's, or what a backend's own ``cut`` gave.
+Crops = Any
 
 
 @dataclass(frozen=True)
@@ -104,11 +108,25 @@ class Backend(Protocol):
     def token_keys(self, template: TemplateFeatures) -> npt.NDArray[np.float32]:
         """What is kept of each token of N templates, for comparing them, ``(N, tokens, D)``."""
 
-    def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
+    def cut(self, image: Image, regions: Sequence[CropRegion], color_order: ColorOrder) -> Crops:
+        """Cut regions out of an image where that is faster, here or on the device.
+
+        Args:
+            image: checked, as for :meth:`litetrack_ros.tracker.tracker.MultiTracker.update`.
+            regions: N, at least one, all of the model's search size.
+            color_order: of images with colour.
+
+        Returns:
+            For :meth:`search` of this backend; at most one grey level off what
+            :func:`litetrack_ros.crop.extract_crops` gives.
+        """
+
+    def search(self, crops: Crops, templates: TemplateFeatures) -> Predictions:
         """One search step.
 
         Args:
-            crops: RGB, ``(N, search_size, search_size, 3)``.
+            crops: RGB uint8, ``(N, search_size, search_size, 3)``: NumPy's, or what :meth:`cut`
+                gave.
             templates: of N targets, in the same order.
         """
 
@@ -143,6 +161,10 @@ class PassingBackend:
         """See :class:`Backend`."""
         return self._backend.token_keys(template)
 
-    def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
+    def cut(self, image: Image, regions: Sequence[CropRegion], color_order: ColorOrder) -> Crops:
+        """See :class:`Backend`."""
+        return self._backend.cut(image, regions, color_order)
+
+    def search(self, crops: Crops, templates: TemplateFeatures) -> Predictions:
         """See :class:`Backend`."""
         return self._backend.search(crops, templates)

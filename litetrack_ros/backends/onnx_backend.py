@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from litetrack_ros.backends.base import BackendInfo, Predictions, TemplateFeatures
+from litetrack_ros.backends.base import BackendInfo, Crops, Predictions, TemplateFeatures
 from litetrack_ros.backends.onnx_files import (
     BOXES,
     CROPS,
@@ -32,10 +32,12 @@ from litetrack_ros.backends.providers import (
     cache_folder,
     plan_providers,
     provider_options,
+    tensorrt_version,
 )
+from litetrack_ros.crop import CropRegion, extract_crops
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import BackendError, WeightsError
-from litetrack_ros.images import Uint8Image
+from litetrack_ros.images import ColorOrder, Image, Uint8Image
 from litetrack_ros.machine import core_count, cpu_name, gpu_name
 from litetrack_ros.manifest import file_sha256
 
@@ -78,7 +80,8 @@ class OnnxBackend:
         plan = plan_providers(device, ort.get_available_providers(), allow_fallback)
         hardware = gpu_name(plan.device_id) if plan.uses_gpu else cpu_name()
         graphs = "".join(file_sha256(path) for path in (paths.template, paths.search))
-        cache = cache_folder(metadata.weights_sha256, graphs, ort.__version__, hardware)
+        version = f"{ort.__version__} {tensorrt_version() if TENSORRT in plan.wanted else ''}"
+        cache = cache_folder(metadata.weights_sha256, graphs, version, hardware)
         if TENSORRT in plan.wanted:
             _announce_engine_build(cache)
         loader = _SessionLoader(plan, threads, metadata, cache)
@@ -150,7 +153,11 @@ class OnnxBackend:
         keys = np.asarray(template.keys, dtype=np.float32).transpose(0, 3, 1, 2, 4)
         return keys.reshape(*keys.shape[:2], -1)
 
-    def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
+    def cut(self, image: Image, regions: Sequence[CropRegion], color_order: ColorOrder) -> Crops:
+        """See :class:`litetrack_ros.backends.base.Backend`; always here."""
+        return extract_crops(image, regions, color_order)
+
+    def search(self, crops: Crops, templates: TemplateFeatures) -> Predictions:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         parts = self._runner.run(crops, templates)
         return Predictions.of(*(np.concatenate(part) for part in zip(*parts, strict=True)))

@@ -7,6 +7,7 @@ a device needs are looked up first, and what a session really got is compared wi
 import ctypes
 import hashlib
 import importlib.util
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ DEVICE_PROVIDERS: dict[str, tuple[str, ...]] = {
     "openvino": (OPENVINO,),
 }
 GPU_PROVIDERS = (TENSORRT, CUDA)
+_TENSORRT_MAJORS = (11, 10, 9, 8)
 
 
 @dataclass(frozen=True)
@@ -112,22 +114,33 @@ def plan_providers(device: str, available: Sequence[str], allow_fallback: bool) 
     return Plan(wanted, device, int(number or 0))
 
 
+def tensorrt_version() -> str:
+    """Of the library that onnxruntime's provider would load; empty where there is none."""
+    for name in ("libnvinfer.so", *(f"libnvinfer.so.{major}" for major in _TENSORRT_MAJORS)):
+        try:
+            return str(ctypes.CDLL(name).getInferLibVersion())
+        except (OSError, AttributeError):
+            continue
+    return ""
+
+
 def cache_folder(
     weights_sha256: str, graphs_sha256: str, runtime_version: str, gpu_name: str
 ) -> Path:
     """Where TensorRT's engine and timing caches of one model on one machine are kept.
 
     TensorRT checks neither the model nor everything of the machine by itself, so that all of it is
-    in the folder's name; its own version is in the names of its files.
+    in the folder's name, and the options too that engines are built with.
 
     Args:
         weights_sha256: of the weights beside the graphs.
         graphs_sha256: of both graphs, which decide precision, shapes and largest number of targets.
-        runtime_version: of onnxruntime.
+        runtime_version: of onnxruntime and TensorRT.
         gpu_name: with its driver.
     """
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    parts = (weights_sha256, graphs_sha256, runtime_version, gpu_name)
+    options = json.dumps(_tensorrt_options(Plan((), "", 0), "fp16", Path(), {}, 0))
+    parts = (weights_sha256, graphs_sha256, runtime_version, gpu_name, options)
     key = hashlib.sha256("|".join(parts).encode()).hexdigest()
     return root / "litetrack_ros" / "tensorrt" / key[:16]
 

@@ -1,17 +1,21 @@
 """Opens a model by name or file with the backend asked for."""
 
+import dataclasses
 import importlib.util
 import logging
+from functools import partial
 from pathlib import Path
 
 from litetrack_ros.backends.base import Backend
+from litetrack_ros.backends.guard import GuardedBackend, fault_of
 from litetrack_ros.backends.onnx_files import PRECISIONS, OnnxPaths, find_onnx, is_graph, model_name
-from litetrack_ros.backends.providers import plan_providers
+from litetrack_ros.backends.providers import GPU_PROVIDERS, plan_providers
 from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import (
     BackendError,
     DamagedFileError,
+    DeviceFaultError,
     MissingDependencyError,
     WeightsError,
 )
@@ -29,6 +33,8 @@ def open_backend(choice: ModelChoice = DEFAULT_CHOICE) -> Backend:
     Raises:
         WeightsError: no such model, or a damaged file.
         BackendError: an unknown backend, device or precision, or one that is not available.
+        DeviceFaultError: a GPU fails; later the backend's methods raise it, too. Where the choice
+            allows a fallback, the CPU goes on instead, with all targets.
         MissingDependencyError: the backend's package is not installed.
 
     Examples:
@@ -37,6 +43,37 @@ def open_backend(choice: ModelChoice = DEFAULT_CHOICE) -> Backend:
         >>> backend.info.model_name, backend.info.precision
         ('nano', 'fp32')
     """
+    try:
+        backend = _open(choice)
+    except Exception as error:
+        fault = fault_of(error)
+        if not fault:
+            raise
+        if not choice.allow_fallback or choice.device == "cpu":
+            raise DeviceFaultError(f"cannot open the model on {choice.device}: {fault}") from error
+        _log.warning("cannot open the model on %s, going on with cpu: %s", choice.device, fault)
+        return _open_on_cpu(choice)
+    if not is_gpu(backend.info.provider):
+        return backend
+    same = dataclasses.replace(choice, backend=backend.info.backend)
+    return GuardedBackend(backend, partial(_open_on_cpu, same) if choice.allow_fallback else None)
+
+
+def is_gpu(provider: str) -> bool:
+    """Whether a :class:`litetrack_ros.backends.base.BackendInfo`'s provider is a GPU."""
+    return provider in GPU_PROVIDERS or provider.startswith("cuda")
+
+
+def _open_on_cpu(choice: ModelChoice) -> Backend:
+    """The same model on the CPU, where it can be had in fp32, which is what a CPU is good at."""
+    there = dataclasses.replace(choice, device="cpu")
+    try:
+        return _open(dataclasses.replace(there, precision="fp32"))
+    except (BackendError, WeightsError):
+        return _open(there)
+
+
+def _open(choice: ModelChoice) -> Backend:
     if choice.backend not in BACKENDS:
         raise BackendError(
             f"there is no backend '{choice.backend}'; use one of {', '.join(BACKENDS)}"

@@ -9,10 +9,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from litetrack_ros.backends.base import BackendInfo, Predictions, TemplateFeatures
+from litetrack_ros.backends.base import BackendInfo, Crops, Predictions, TemplateFeatures
+from litetrack_ros.backends.torch_crop import Uploader, cut_there, device_is_faster
 from litetrack_ros.backends.torch_static import SIZES, StaticSearch
+from litetrack_ros.crop import CropRegion, extract_crops
 from litetrack_ros.errors import BackendError
-from litetrack_ros.images import Uint8Image
+from litetrack_ros.images import ColorOrder, Image, Uint8Image
 from litetrack_ros.model.checkpoint import LoadedWeights
 from litetrack_ros.model.fused import FusedLiteTrack, TemplateCache
 from litetrack_ros.model.head import HeadMaps
@@ -35,6 +37,11 @@ class TorchBackend:
         precision: ``fp32``, ``fp16`` or ``bf16``; decode is float32 in each.
         is_static: search at fixed places in memory, on a GPU with CUDA graphs, which are captured
             here; by default on a GPU.
+        cuts_there: cut search regions on the device, whatever is faster; by default on a GPU where
+            that is faster. Only images of three channels and 8 bits are.
+
+    Attributes:
+        graph_memory_bytes: of the GPU, that CUDA graphs and their buffers take.
 
     Raises:
         BackendError: an unknown or absent device, or a precision it cannot do.
@@ -46,6 +53,7 @@ class TorchBackend:
         device: str = "cpu",
         precision: str = "fp32",
         is_static: bool | None = None,
+        cuts_there: bool | None = None,
     ) -> None:
         self.device = check_device(device)
         if precision not in _DTYPES:
@@ -63,9 +71,12 @@ class TorchBackend:
             model_sha256=weights.sha256,
             is_verified=weights.is_verified,
         )
+        self._uploader = Uploader(self.device)
+        self._cuts_there = False if self.device.type == "cpu" and not cuts_there else cuts_there
         self._static: StaticSearch | None = None
         if self.device.type == "cuda" if is_static is None else is_static:
             self._static = self._make_static()
+        self.graph_memory_bytes = 0 if self._static is None else self._static.memory_bytes
 
     @torch.inference_mode()
     def encode_template(
@@ -94,7 +105,16 @@ class TorchBackend:
         return np.asarray(keys.cpu().numpy(), dtype=np.float32)
 
     @torch.inference_mode()
-    def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
+    def cut(self, image: Image, regions: Sequence[CropRegion], color_order: ColorOrder) -> Crops:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        can_be = image.dtype == np.uint8 and image.shape[2:] == (3,)
+        there = device_is_faster(image, regions) if self._cuts_there is None else self._cuts_there
+        if can_be and there:
+            return cut_there(self._uploader, image, regions, color_order == "bgr")
+        return extract_crops(image, regions, color_order)
+
+    @torch.inference_mode()
+    def search(self, crops: Crops, templates: TemplateFeatures) -> Predictions:
         """See :class:`litetrack_ros.backends.base.Backend`."""
         cache = TemplateCache(templates.keys, templates.values)
         if self._static is not None:
@@ -105,7 +125,7 @@ class TorchBackend:
         return Predictions.of(answer[:, :6], answer[:, 6:])
 
     @torch.inference_mode()
-    def maps(self, crops: Uint8Image, templates: TemplateFeatures) -> HeadMaps:
+    def maps(self, crops: Crops, templates: TemplateFeatures) -> HeadMaps:
         """The head's whole maps on the CPU, for inspection and checks against other backends."""
         cache = TemplateCache(templates.keys, templates.values)
         return HeadMaps(*(m.cpu() for m in self.model.maps(self._upload(crops), cache)))
@@ -122,7 +142,9 @@ class TorchBackend:
             _log.info("CUDA graphs for %s crops take %.0f MB", SIZES, static.memory_bytes / 1e6)
         return static
 
-    def _upload(self, crops: Uint8Image) -> Tensor:
+    def _upload(self, crops: Crops) -> Tensor:
+        if isinstance(crops, Tensor):
+            return crops
         return torch.from_numpy(np.ascontiguousarray(crops)).to(self.device)
 
 

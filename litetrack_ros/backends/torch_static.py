@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from litetrack_ros.images import Uint8Image
+from litetrack_ros.backends.base import Crops
 from litetrack_ros.model.fused import FusedLiteTrack, TemplateCache
 
 SIZES = (1, 2, 4, 8)
@@ -44,11 +44,11 @@ class StaticSearch:
         self._steps = {size: _Step(model, template, device, size, pool) for size in reversed(SIZES)}
         self.memory_bytes = torch.cuda.memory_reserved(device) - before if is_gpu else 0
 
-    def run(self, crops: Uint8Image, template: TemplateCache) -> npt.NDArray[np.float32]:
+    def run(self, crops: Crops, template: TemplateCache) -> npt.NDArray[np.float32]:
         """Six numbers and the scores of all cells for each crop ``(N, 6 + G * G)``.
 
         Args:
-            crops: uint8 RGB ``(N, S, S, 3)``.
+            crops: uint8 RGB ``(N, S, S, 3)``, here or on the device.
             template: of N targets. It is copied where it is another object than the last time.
         """
         parts = []
@@ -81,19 +81,18 @@ class _Step:
         self._sent = torch.zeros(self._crops.shape, dtype=torch.uint8, pin_memory=is_gpu)
         self._graph: torch.cuda.CUDAGraph | None = None
         if is_gpu:
-            with _side_stream(device):
-                for _ in range(_WARM_UPS):
-                    self._answer = self._forward()
             self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph, pool=pool):
-                self._answer = self._forward()
+            with torch.cuda.device(device):  # a capture is of the current one
+                with _side_stream(device):
+                    for _ in range(_WARM_UPS):
+                        self._answer = self._forward()
+                with torch.cuda.graph(self._graph, pool=pool):
+                    self._answer = self._forward()
         else:
             self._answer = self._forward()
         self._received = torch.zeros(self._answer.shape, pin_memory=is_gpu)
 
-    def run(
-        self, crops: Uint8Image, template: TemplateCache, rows: slice
-    ) -> npt.NDArray[np.float32]:
+    def run(self, crops: Crops, template: TemplateCache, rows: slice) -> npt.NDArray[np.float32]:
         """Copy in, run, copy out; the device is waited for once."""
         count = len(crops)
         # The arrays themselves are remembered: an id may be another array's later.
@@ -107,8 +106,10 @@ class _Step:
             for own, given in zip(self._cache, template, strict=True):
                 own[:count].copy_(given[rows])
             self._source = (template.keys, template.values, rows)
-        self._sent.numpy()[:count] = crops
-        self._crops[:count].copy_(self._sent[:count], non_blocking=True)
+        if not isinstance(crops, Tensor):
+            self._sent.numpy()[:count] = crops
+            crops = self._sent[:count]
+        self._crops[:count].copy_(crops, non_blocking=True)
         if self._graph is None:
             self._answer.copy_(self._forward())
         else:

@@ -75,7 +75,7 @@ SPECS: tuple[Spec, ...] = (
     Spec(
         "allow_fallback",
         DEFAULT_CHOICE.allow_fallback,
-        "run on the CPU where the device cannot be had, rather than refuse to configure",
+        "run on the CPU where the device cannot be had or fails, rather than refuse or end",
     ),
     Spec(
         "threads",

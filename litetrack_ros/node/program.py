@@ -47,7 +47,7 @@ def main(
 
     Returns:
         Exit status: 1 where ``autostart`` is on and the node cannot be configured or activated,
-        2 where ROS is missing, 3 where a call does not return, else 0.
+        2 where ROS is missing, 3 where a call does not return or a GPU has failed, else 0.
     """
     try:
         rclpy = require("rclpy")

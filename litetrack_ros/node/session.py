@@ -22,11 +22,18 @@ from litetrack_ros.node.inputs import ImageInput
 from litetrack_ros.node.messages import Outputs
 from litetrack_ros.node.requests import RequestCounts, RequestDesk
 from litetrack_ros.node.settings import worker_settings
-from litetrack_ros.node.watchdog import CONVERSION, DEATH, SLOW_CALL, CallWatch, WatchedBackend
+from litetrack_ros.node.watchdog import (
+    CONVERSION,
+    DEATH,
+    DEVICE,
+    SLOW_CALL,
+    CallWatch,
+    WatchedBackend,
+)
 from litetrack_ros.node.worker import TrackingWorker
 from litetrack_ros.tracker.tracker import MultiTracker
 
-MODEL_FAULTS = ("tracking_failed", "no_answers", SLOW_CALL, DEATH)  # kinds of notices
+MODEL_FAULTS = ("tracking_failed", "no_answers", SLOW_CALL, DEATH, DEVICE)  # kinds of notices
 _NOT_OF_IMAGES = (*MODEL_FAULTS, "init_refused", "transition")
 
 

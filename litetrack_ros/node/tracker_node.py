@@ -62,7 +62,7 @@ class TrackerNode(LifecycleNode):
         **kwargs: of rclpy's node.
 
     Attributes:
-        is_stuck: a call does not return: the process should end.
+        is_stuck: a call does not return, or a GPU has failed: the process should end.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
-"""Watches over the tracking thread: calls that take too long, and the thread's death.
+"""Watches over the tracking thread: calls that take too long, a GPU's end, and the thread's death.
 
-A call that never returns cannot be ended, only its process can: that is left to a supervisor. A
+A call that never returns cannot be ended, only its process can: that is left to a supervisor. So is
+a GPU that has failed, which this process cannot use again. A
 thread that died is started again once; what dies twice in a minute is taken down, and with
 ``autostart`` tried again after growing pauses. Knows nothing of ROS.
 """
@@ -9,6 +10,7 @@ import contextlib
 import enum
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,14 +18,22 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from litetrack_ros.backends.base import Backend, PassingBackend, Predictions, TemplateFeatures
-from litetrack_ros.images import Uint8Image
+from litetrack_ros.backends.base import (
+    Backend,
+    Crops,
+    PassingBackend,
+    Predictions,
+    TemplateFeatures,
+)
+from litetrack_ros.crop import CropRegion
+from litetrack_ros.errors import DeviceFaultError
+from litetrack_ros.images import ColorOrder, Image, Uint8Image
 from litetrack_ros.node.diagnostics import NoticeBoard
 from litetrack_ros.node.events import Event, EventKind
 
 DEATHS_APART_S = 60.0
 PAUSES_S = (2.0, 4.0, 8.0, 16.0, 32.0)
-SLOW_CALL, DEATH = "slow_call", "worker_died"  # kinds of notices
+SLOW_CALL, DEATH, DEVICE = "slow_call", "worker_died", "device_failed"  # kinds of notices
 CONVERSION = "an image's conversion"
 _MODEL_CALL = "a model call"
 
@@ -43,9 +53,15 @@ class CallWatch:
 
     Args:
         clock: monotonic seconds.
+
+    Attributes:
+        device_fault: what a call said of a device that has failed, if one has.
+        moves: where the calls' work went on after that, to be taken from here.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.device_fault = ""
+        self.moves: deque[str] = deque()
         self._clock = clock
         self._began: dict[int, tuple[float, str]] = {}  # by thread
         self._longest = _NO_CALL
@@ -59,6 +75,9 @@ class CallWatch:
             self._began[thread] = (began_s, what)
         try:
             yield
+        except DeviceFaultError as error:
+            self.device_fault = str(error)
+            raise
         finally:
             with self._lock:
                 del self._began[thread]
@@ -80,7 +99,7 @@ class CallWatch:
 
 
 class WatchedBackend(PassingBackend):
-    """A backend whose calls are timed.
+    """A backend whose calls are timed, and what comes of its device.
 
     Args:
         backend: does the work.
@@ -91,26 +110,40 @@ class WatchedBackend(PassingBackend):
         super().__init__(backend)
         self._calls = calls
 
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        with self._calls.call(_MODEL_CALL):
+            yield
+        if self._backend.info is not self.info:
+            before, self.info = self.info, self._backend.info
+            text = f"{before.provider} has failed: the model runs on {self.info.provider} now"
+            self._calls.moves.append(text)
+
     def encode_template(
         self, crops: Uint8Image, boxes_xyxy_norm: npt.NDArray[np.float32]
     ) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`."""
-        with self._calls.call(_MODEL_CALL):
+        with self._watched():
             return super().encode_template(crops, boxes_xyxy_norm)
 
     def with_recent(self, first: TemplateFeatures, recent: TemplateFeatures) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`."""
-        with self._calls.call(_MODEL_CALL):
+        with self._watched():
             return super().with_recent(first, recent)
 
     def stack(self, templates: Sequence[TemplateFeatures]) -> TemplateFeatures:
         """See :class:`litetrack_ros.backends.base.Backend`."""
-        with self._calls.call(_MODEL_CALL):
+        with self._watched():
             return super().stack(templates)
 
-    def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
+    def cut(self, image: Image, regions: Sequence[CropRegion], color_order: ColorOrder) -> Crops:
         """See :class:`litetrack_ros.backends.base.Backend`."""
-        with self._calls.call(_MODEL_CALL):
+        with self._watched():
+            return super().cut(image, regions, color_order)
+
+    def search(self, crops: Crops, templates: TemplateFeatures) -> Predictions:
+        """See :class:`litetrack_ros.backends.base.Backend`."""
+        with self._watched():
             return super().search(crops, templates)
 
 
@@ -206,6 +239,11 @@ class Watchdog:
         return Verdict.RESTART
 
     def _look_at_calls(self, limits: Limits) -> Verdict:
+        while self.calls.moves:
+            self._report(DEVICE, self.calls.moves.popleft())
+        if self.calls.device_fault:
+            self._report(DEVICE, f"{self.calls.device_fault}: the process ends with status 3")
+            return Verdict.STUCK
         at_work_s, what = self.calls.at_work()
         if 0.0 < limits.stuck_s <= at_work_s:
             text = f"{what} has not returned for {at_work_s:.0f} s (stuck_call_s)"

@@ -21,13 +21,17 @@ from litetrack_ros.speed.timing import Subject
 _CONFIGS = "experiments/litetrack"
 
 
-def measure_authors(folder: Path, variant: str, device: str) -> Subject:
-    """Their template and search forward, one target, float32.
+def measure_authors(
+    folder: Path, variant: str, device: str, precision: str = "fp32", is_compiled: bool = False
+) -> Subject:
+    """Their template and search forward, one target.
 
     Args:
         folder: their checkout.
         variant: ``b4``, ``b6``, ``b8`` or ``b9``.
         device: ``cpu`` or ``cuda``, ``cuda:N``.
+        precision: ``fp32`` or ``fp16``, of weights and crops.
+        is_compiled: search with ``torch.compile``.
 
     Raises:
         BackendError: not their checkout, or a package of theirs is missing.
@@ -35,10 +39,12 @@ def measure_authors(folder: Path, variant: str, device: str) -> Subject:
     """
     torch = require("torch")
     start = time.perf_counter()
-    network = _build(folder, variant).eval().to(device)
-    template = torch.zeros(1, 3, 128, 128, device=device)
-    box = torch.tensor([[0.25, 0.25, 0.75, 0.75]], device=device)
-    search = torch.zeros(1, 3, 256, 256, device=device)
+    dtype = {"fp32": torch.float32, "fp16": torch.float16}[precision]
+    network = _build(folder, variant).eval().to(device, dtype)
+    template = torch.zeros(1, 3, 128, 128, device=device, dtype=dtype)
+    box = torch.tensor([[0.25, 0.25, 0.75, 0.75]], device=device, dtype=dtype)
+    search = torch.zeros(1, 3, 256, 256, device=device, dtype=dtype)
+    forward = torch.compile(network) if is_compiled else network
 
     def encode() -> Any:
         with torch.inference_mode():
@@ -49,10 +55,10 @@ def measure_authors(folder: Path, variant: str, device: str) -> Subject:
     def step() -> Any:
         with torch.inference_mode():
             # Copied to the CPU, as their tracker does, which waits for the GPU.
-            return network(features, search)["score_map"].cpu()
+            return forward(features, search)["score_map"].cpu()
 
     step()
-    subject = Subject((f"authors' {variant}", "torch", device, "fp32"))
+    subject = Subject((f"authors' {variant}", "torch", device, precision))
     subject.load_s = time.perf_counter() - start
     subject.measures["template"] = encode
     subject.measures["search 1"] = step

@@ -20,11 +20,12 @@ from litetrack_ros.backends.registry import find_model
 from litetrack_ros.child_processes import ending_with_us
 from litetrack_ros.dependencies import require
 from litetrack_ros.errors import LiteTrackError
-from litetrack_ros.report.html_page import Section, Table, render
 from litetrack_ros.resources import config_path
-from litetrack_ros.speed.bench_way import TARGETS, Job, Way
-from litetrack_ros.speed.timing import MAX_TARGETS, export_random_model
+from litetrack_ros.speed.bench_faults import FAULTS
+from litetrack_ros.speed.bench_way import AUTHORS, Job, Way
+from litetrack_ros.speed.timing import MAX_TARGETS, export_random_model, write_random_model
 
+_LARGE = "b4"
 REFERENCE = Way("torch", "cpu", "fp32")
 WAYS = (
     REFERENCE,
@@ -37,10 +38,18 @@ WAYS = (
     ),
     Way("torch", "cuda", "fp16", "compiled"),
     *(Way("onnx", device, p) for device in ("cuda", "tensorrt") for p in ("fp32", "fp16")),
+    # The authors' size, for its speed and its rounding.
+    Way("torch", "cpu", "fp32", random=_LARGE),
+    *(Way("torch", "cuda", "fp16", form, _LARGE) for form in ("plain", "static", "compiled")),
+    *(Way("onnx", device, "fp16", random=_LARGE) for device in ("cuda", "tensorrt")),
+    # Their forward, to which that of the same size above is a ratio.
+    Way(AUTHORS, "cpu", "fp32", random=_LARGE),
+    *(Way(AUTHORS, "cuda", "fp16", form, _LARGE) for form in ("plain", "compiled")),
 )
-FAULTS = {"memory": "the device's memory is full", "assert": "an assertion fails on the device"}
 TRAINING_STEPS = 200
 _BROKEN = Way("torch", "cuda", "fp16")
+_FAULT_S = 10.0  # kept for each
+_TRAINING_S = 90.0  # kept for both runs
 _LEAST_S = 20.0  # below this nothing more is begun
 _WAY_TIMEOUT_S = 120.0  # or twice its share: TensorRT builds engines
 
@@ -53,6 +62,7 @@ class Results:
         machine: what it ran on.
         settings: model, sequences and time.
         rows: figures by the ways' names.
+        authors: times of the authors' own network, likewise.
         absent: reasons by the names of what was not measured.
         faults: what was said of each fault.
         training: pairs a second.
@@ -61,6 +71,7 @@ class Results:
     machine: dict[str, object]
     settings: dict[str, Any]
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    authors: dict[str, dict[str, Any]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     training: dict[str, float] = field(default_factory=dict)
@@ -85,6 +96,7 @@ def run_bench(
     model: str,
     sequences: Sequence[Path],
     train_data: Path | None,
+    authors: Path | None,
     seconds: float,
     folder: Path,
     say: Callable[[str], None],
@@ -95,6 +107,7 @@ def run_bench(
         model: a model's name or weights file.
         sequences: folders for closed loops and parity; none is the drawn scene.
         train_data: materials to train with for some steps, on a GPU.
+        authors: a checkout of the authors' code, to be measured against.
         seconds: for all.
         folder: for exported files and the training's run.
         say: takes a line on what goes on.
@@ -112,44 +125,88 @@ def run_bench(
     here = []
     for way in WAYS:
         reason = why_absent(way)
+        if way.backend == AUTHORS and authors is None:
+            reason = reason or "no checkout of the authors' code was given (--against)"
         if reason:
             found.absent[way.name] = reason
         else:
             here.append(way)
-    onnx = [way for way in here if way.backend == "onnx"]
-    exported = path
-    if any(not OnnxPaths.beside(path, way.precision).exist() for way in onnx):
-        say("export to ONNX")
-        try:
-            exported = _export(path, {way.precision for way in onnx}, folder)
-        except LiteTrackError as error:
-            found.absent |= {way.name: str(error) for way in onnx}
-            here = [way for way in here if way not in onnx]
+    models = _models(path, here, folder, found, say)
+    if authors is not None:
+        models[AUTHORS] = authors
+    here = [way for way in here if way.name not in found.absent]
     # A part of what is left for each, so that none takes the time of those after it.
+    kept_s = 0.0 if why_absent(_BROKEN) else 2 * len(FAULTS) * _FAULT_S
+    kept_s += _TRAINING_S if train_data is not None and kept_s else 0.0
     for index, way in enumerate(here):
-        left_s = end_s - time.monotonic()
-        share_s = left_s / (len(here) - index + 1)
+        left_s = end_s - kept_s - time.monotonic()
+        share_s = left_s / (len(here) - index)
         if left_s < _LEAST_S:
             found.absent[way.name] = "the time was up"
             continue
         say(way.name)
-        job = Job(way, str(exported if way.backend == "onnx" else path), places, share_s / 3)
-        answer = _child(job, min(left_s, max(2 * share_s, _WAY_TIMEOUT_S)))
-        if "failed" in answer:
-            found.absent[way.name] = answer["failed"]
+        reference = folder / f"{way.random or 'model'}.json"
+        job = Job(
+            way,
+            str(models[_file_key(way)]),
+            () if way.random else places,
+            share_s / 4,
+            str(reference),
+        )
+        result = _child(job, min(left_s, max(2 * share_s, _WAY_TIMEOUT_S)))
+        if "failed" in result:
+            found.absent[way.name] = result["failed"]
         else:
-            found.rows[way.name] = answer
-    for kind, words in FAULTS.items():
-        reason = why_absent(_BROKEN) or _time_reason(end_s)
-        if reason:
-            found.absent[f"fault: {words}"] = reason
-            continue
-        say(words)
-        job = Job(_BROKEN, str(path), (), 0.0, kind)
-        answer = _child(job, max(1.0, end_s - time.monotonic()))
-        found.faults[words] = answer.get("said", answer.get("failed", ""))
+            (found.authors if way.backend == AUTHORS else found.rows)[way.name] = result
+    _break(found, path, end_s, say)
     _train(found, train_data, folder, end_s, say)
     return found
+
+
+def _models(
+    path: Path,
+    ways: Sequence[Way],
+    folder: Path,
+    found: Results,
+    say: Callable[[str], None],
+) -> dict[object, Path]:
+    """The files to run, by :func:`_file_key`."""
+    models: dict[object, Path] = {("", False): path, ("", True): path}
+    for random in sorted({way.random for way in ways if way.random}):
+        require("torch")
+        file = write_random_model(folder, random)
+        models[random, False] = models[random, True] = file
+    for random in sorted({way.random for way in ways}):
+        onnx = [way for way in ways if way.backend == "onnx" and way.random == random]
+        file = models[random, True]
+        if all(OnnxPaths.beside(file, way.precision).exist() for way in onnx):
+            continue
+        say(f"export {random or path.stem} to ONNX")
+        try:
+            models[random, True] = _export(file, {way.precision for way in onnx}, folder)
+        except LiteTrackError as error:
+            found.absent |= {way.name: str(error) for way in onnx}
+    return models
+
+
+def _file_key(way: Way) -> object:
+    """Ways with the same run the same file: the variant of random weights, and whether in ONNX."""
+    return AUTHORS if way.backend == AUTHORS else (way.random, way.backend == "onnx")
+
+
+def _break(found: Results, path: Path, end_s: float, say: Callable[[str], None]) -> None:
+    """Make each fault, where the CPU may go on and where it may not."""
+    for kind, words in FAULTS.items():
+        for allow_fallback in (False, True):
+            name = f"{words}, {'with' if allow_fallback else 'without'} a fallback"
+            reason = why_absent(_BROKEN) or _time_reason(end_s)
+            if reason:
+                found.absent[f"fault: {name}"] = reason
+                continue
+            say(name)
+            job = Job(_BROKEN, str(path), (), 0.0, fault=kind, allow_fallback=allow_fallback)
+            result = _child(job, max(1.0, end_s - time.monotonic()))
+            found.faults[name] = result.get("said", result.get("failed", ""))
 
 
 def _time_reason(end_s: float) -> str:
@@ -161,7 +218,8 @@ def _export(path: Path, precisions: set[str], folder: Path) -> Path:
     for package in ("torch", "onnx"):
         require(package)
     copy = folder / path.name
-    copy.write_bytes(path.read_bytes())
+    if copy != path:
+        copy.write_bytes(path.read_bytes())
     for precision in sorted(precisions):
         export_random_model(copy, precision, MAX_TARGETS)
     return copy
@@ -228,65 +286,3 @@ def _train(
         taken_s.append(time.monotonic() - start_s)
     own_s = taken_s[1] - taken_s[0]
     found.training = {"steps": TRAINING_STEPS, "pairs_per_s": TRAINING_STEPS * batch / own_s}
-
-
-def page(found: Results) -> str:
-    """The results as one HTML page."""
-    rows = found.rows
-    steps = [f"step {count}" for count in TARGETS]
-    speed_rows = [
-        [name, *(f"{row['times_ms'][step][p]:.2f}" for step in steps for p in ("p50", "p99"))]
-        for name, row in rows.items()
-    ]
-    titles = [f"{count} {p}" for count in TARGETS for p in ("median", "p99")]
-    parts = sorted({part for row in rows.values() for part in row["times_ms"]} - {*steps})
-    part_rows = [
-        [part, *(_cell(row["times_ms"].get(part, {}).get("p50")) for row in rows.values())]
-        for part in parts
-    ]
-    right = [
-        [
-            name,
-            f"{row['teacher_forced']['mean']:.4f}",
-            f"{row['teacher_forced']['least']:.4f}",
-            f"{100 * row['state_differs']:.1f} %",
-            *(f"{ao:.3f} ({ao - row['ao_reference'][one]:+.3f})" for one, ao in row["ao"].items()),
-        ]
-        for name, row in rows.items()
-    ]
-    names = next(iter(rows.values()))["ao"] if rows else {}
-    memory = [
-        [
-            name,
-            row["provider"],
-            row["device_name"],
-            f"{row['load_and_warm_up_s']:.1f}",
-            *(f"{row[k]:.0f}" for k in ("peak_memory_mb", "device_memory_mb")),
-            f"{row['device_memory_grown_mb']:.1f}",
-        ]
-        for name, row in rows.items()
-    ]
-    about = [[key, str(value)] for key, value in {**found.machine, **found.settings}.items()]
-    said = list(found.faults.items())
-    said += [(key, f"{value:.0f}") for key, value in found.training.items()]
-    return render(
-        "LiteTrack on this machine",
-        [
-            Section("Whole steps, ms, by number of targets", "640x480", table=Table(
-                ["way", *titles], speed_rows)),
-            Section("Parts, median ms", table=Table(["part", *rows], part_rows)),
-            Section("The same boxes as the CPU in fp32?", "Overlap in the same crops, and mean "
-                    "overlap with the truth in closed loop (in brackets less the CPU's).",
-                    table=Table(["way", "mean", "least", "state differs", *names], right)),
-            Section("Start and memory", table=Table(
-                ["way", "provider", "device", "load and warm-up s", "process MB", "device MB",
-                 "grown MB"], memory)),
-            Section("Faults, and training", table=Table([], said) if said else None),
-            Section("Not measured here", table=Table(["what", "why"], list(found.absent.items()))),
-            Section("The machine", table=Table([], about)),
-        ],
-    )  # fmt: skip
-
-
-def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"

@@ -4,35 +4,32 @@
 starts it.
 """
 
-import contextlib
 import functools
-import itertools
 import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from litetrack_ros.backends.base import Backend
 from litetrack_ros.backends.registry import find_model, open_backend
 from litetrack_ros.config import ModelChoice
-from litetrack_ros.crop import CropRegion, extract_crop
-from litetrack_ros.datasets.sequences import read_sequence
+from litetrack_ros.crop import CropRegion, extract_crops
 from litetrack_ros.dependencies import require
-from litetrack_ros.geometry import FloatArray, overlap
-from litetrack_ros.images import Image, Uint8Image, to_rgb8
-from litetrack_ros.media.scene import DrawnScene
+from litetrack_ros.geometry import FloatArray
+from litetrack_ros.images import Uint8Image
 from litetrack_ros.speed import timing
-from litetrack_ros.tracker.decode import template_box_xyxy_norm
-from litetrack_ros.tracker.state import State
-from litetrack_ros.tracker.tracker import Tracker
+from litetrack_ros.speed.authors import measure_authors
+from litetrack_ros.speed.bench_answers import Answers, answers_of
+from litetrack_ros.speed.bench_faults import break_it
+from litetrack_ros.tracker.result import TrackResult
 
-FRAMES = 60  # of each sequence
+AUTHORS = "authors'"
 TARGETS = (1, 2, 4, 8)
 LARGE_STEP = "step 1, 1920x1080, box 600x400"
 _STEPS = 1000
@@ -45,22 +42,25 @@ class Way:
     """A way of running a model.
 
     Attributes:
-        backend: ``torch`` or ``onnx``.
+        backend: ``torch`` or ``onnx``; ``authors'`` is their own network.
         device: as of :class:`litetrack_ros.config.ModelChoice`.
         precision: of the weights.
         form: ``plain``; of torch also ``static`` (on a GPU a CUDA graph) and ``compiled``.
+        random: a variant's name, to run it with random weights rather than the model given.
     """
 
     backend: str
     device: str
     precision: str
     form: str = "plain"
+    random: str = ""
 
     @property
     def name(self) -> str:
         """For tables."""
         form = {"static": " graph" if self.device != "cpu" else " static", "compiled": " compiled"}
-        return f"{self.backend} {self.device} {self.precision}{form.get(self.form, '')}"
+        name = f"{self.backend} {self.device} {self.precision}{form.get(self.form, '')}"
+        return f"{self.random} random, {name}" if self.random else name
 
 
 @dataclass(frozen=True)
@@ -69,17 +69,21 @@ class Job:
 
     Attributes:
         way: to measure, or to break.
-        model: a model's name or file.
+        model: a model's name or file; of the authors' network the folder of their checkout.
         sequences: folders; none is the drawn scene.
         seconds: for timing, all together.
-        fault: empty to measure; else ``memory`` or ``assert``, to see what is said of it.
+        reference: file of what the CPU answers in fp32, which is written where there is none.
+        fault: empty to measure; else of :data:`litetrack_ros.speed.bench_faults.FAULTS`.
+        allow_fallback: after a fault.
     """
 
     way: Way
     model: str
     sequences: tuple[str, ...]
     seconds: float
+    reference: str = ""
     fault: str = ""
+    allow_fallback: bool = False
 
     def to_json(self) -> str:
         """For the command line."""
@@ -111,78 +115,6 @@ def open_way(way: Way, model: str) -> Backend:
     return backend
 
 
-def scenes(folders: tuple[str, ...]) -> Iterator[tuple[str, list[tuple[Image, FloatArray]]]]:
-    """Names of sequences, and their first images with true boxes ``x y w h`` (NaN: absent)."""
-    if not folders:
-        yield "drawn scene", [(image, np.asarray(box)) for image, box in DrawnScene(frames=FRAMES)]
-    for folder in folders:
-        sequence = read_sequence(Path(folder))
-        pairs = zip(sequence.frames(), sequence.boxes_xywh, strict=False)
-        yield (
-            Path(folder).name,
-            [(frame.image, box) for (frame, box), _ in zip(pairs, range(FRAMES), strict=False)],
-        )
-
-
-def teacher_forced(backend: Backend, reference: Backend, job: Job) -> list[float]:
-    """Overlaps of both backends' boxes, cropped around where the target truly was."""
-    model, found = reference.model_config, []
-    for _, frames in scenes(job.sequences):
-        first, box = frames[0]
-        region = CropRegion.around(box, model.template_factor, model.template_size)
-        crop = to_rgb8(extract_crop(first, region))[None]
-        norm = template_box_xyxy_norm(box, region, model.decode)[None].astype(np.float32)
-        both = [(one, one.encode_template(crop, norm)) for one in (backend, reference)]
-        for (_, before), (image, _) in itertools.pairwise(frames):
-            if not np.isfinite(before).all() or min(before[2:]) < 1:
-                continue
-            around = CropRegion.around(before, model.search_factor, model.search_size)
-            crops = to_rgb8(extract_crop(image, around))[None]
-            cx, cy, w, h = np.array(
-                [one.search(crops, template).boxes_cxcywh_norm[0] for one, template in both]
-            ).T
-            boxes = np.stack([cx - w / 2, cy - h / 2, w, h], axis=1)
-            found.append(float(overlap(boxes[0], boxes[1])))
-    return found
-
-
-class Loop(NamedTuple):
-    """A sequence tracked from its first box: mean overlap, and where it was TRACKING, by frame."""
-
-    mean_overlap: float
-    is_tracking: list[bool]
-
-
-def closed_loop(backend: Backend, job: Job) -> dict[str, Loop]:
-    """Every sequence tracked, by name."""
-    found = {}
-    for name, frames in scenes(job.sequences):
-        tracker = Tracker(backend)
-        tracker.init(*frames[0])
-        overlaps, states = [], []
-        for image, truth in frames[1:]:
-            result = tracker.update(image)
-            states.append(result is not None and result.state is State.TRACKING)
-            if result is not None and np.isfinite(truth).all():
-                overlaps.append(float(overlap(result.box_xywh, truth)))
-        found[name] = Loop(float(np.mean(overlaps)), states)
-    return found
-
-
-def durations_ms(call: Callable[[], object], seconds: float) -> dict[str, float]:
-    """Percentiles of up to 1000 calls, or of as many as the time allows, five at least."""
-    for _ in range(_WARM_UPS):
-        call()
-    found: list[float] = []
-    end_s = time.perf_counter() + seconds
-    while len(found) < _LEAST_STEPS or (len(found) < _STEPS and time.perf_counter() < end_s):
-        start_s = time.perf_counter()
-        call()
-        found.append(1e3 * (time.perf_counter() - start_s))
-    p50, p95, p99 = np.percentile(found, (50, 95, 99))
-    return {"p50": p50, "p95": p95, "p99": p99, "count": len(found)}
-
-
 def measure(job: Job) -> dict[str, Any]:
     """All figures of a way."""
     start_s = time.perf_counter()
@@ -190,35 +122,79 @@ def measure(job: Job) -> dict[str, Any]:
     image, boxes = timing.make_scene(640, 480)
     subject = timing.Subject((job.model, job.way.backend, job.way.device, job.way.precision))
     timing.add_measures(subject, backend, image, boxes, TARGETS)
+    for call in subject.measures.values():
+        call()
     warm_up_s = time.perf_counter() - start_s
-    reference = open_way(Way("torch", "cpu", "fp32"), job.model)
-    overlaps = teacher_forced(backend, reference, job)
-    loops, wanted = closed_loop(backend, job), closed_loop(reference, job)
-    differ = [
-        one != other
-        for name, loop in loops.items()
-        for one, other in zip(loop.is_tracking, wanted[name].is_tracking, strict=True)
-    ]
+    own, wanted = _answers(job, backend)
+    overlaps = own.overlaps_with(wanted)
     subject.measures[LARGE_STEP] = _large_step(backend)
     subject.measures |= _parts(backend, job.way, image, boxes)
-    before = _device_memory()
+    before = _device_memory_mb()
     share_s = job.seconds / len(subject.measures)
-    times = {name: durations_ms(call, share_s) for name, call in subject.measures.items()}
-    after = _device_memory()
+    times: dict[str, dict[str, float]] = {}
+    for name, call in subject.measures.items():
+        times |= durations_ms(name, call, share_s)
+    after = _device_memory_mb()
     return {
         "provider": backend.info.provider,
         "device_name": backend.info.device_name,
+        "is_random": bool(job.way.random),
         "load_and_warm_up_s": warm_up_s,
         "teacher_forced": {"mean": float(np.mean(overlaps)), "least": min(overlaps)},
-        "ao": {name: loop.mean_overlap for name, loop in loops.items()},
-        "ao_reference": {name: loop.mean_overlap for name, loop in wanted.items()},
-        "state_differs": float(np.mean(differ)),
+        "ao": own.ao,
+        "ao_reference": wanted.ao,
+        "state_differs": own.states_differ(wanted),
         "times_ms": times,
         # Linux counts in KiB.
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
-        "device_memory_mb": after / 1e6,
-        "device_memory_grown_mb": (after - before) / 1e6,
+        "graph_memory_mb": getattr(backend, "graph_memory_bytes", 0) / 1e6,
+        "device_memory_mb": after,
+        "device_memory_grown_mb": None if after is None or before is None else after - before,
+        "calls": sum(int(found["count"]) for found in times.values()),
     }
+
+
+def _answers(job: Job, backend: Backend) -> tuple[Answers, Answers]:
+    """This way's, and the reference's, which the first process that comes writes down."""
+    is_random = bool(job.way.random)
+    own = answers_of(backend, job.sequences, is_random)
+    wanted = Answers.read(Path(job.reference))
+    if wanted is None:
+        reference = Way("torch", "cpu", "fp32", random=job.way.random)
+        wanted = own
+        if job.way != reference:
+            wanted = answers_of(open_way(reference, job.model), job.sequences, is_random)
+        wanted.write(Path(job.reference))
+    return own, wanted
+
+
+def durations_ms(
+    name: str, call: Callable[[], object], seconds: float
+) -> dict[str, dict[str, float]]:
+    """Percentiles of up to 1000 calls, or of as many as the time allows, five at least.
+
+    Returns:
+        By name. Of whole steps also ``NAME: crop``, ``model`` and ``decode``.
+    """
+    for _ in range(_WARM_UPS):
+        call()
+    spent: list[float] = []
+    stages: dict[str, list[float]] = {"crop": [], "model": [], "decode": []}
+    end_s = time.perf_counter() + seconds
+    while len(spent) < _LEAST_STEPS or (len(spent) < _STEPS and time.perf_counter() < end_s):
+        start_s = time.perf_counter()
+        answer = call()
+        spent.append(1e3 * (time.perf_counter() - start_s))
+        if isinstance(answer, list) and answer and isinstance(answer[0], TrackResult):
+            for stage, found in stages.items():
+                found.append(getattr(answer[0].timing, f"{stage}_ms"))
+    parts = {f"{name}: {stage}": found for stage, found in stages.items() if found}
+    return {key: _percentiles(values) for key, values in ({name: spent} | parts).items()}
+
+
+def _percentiles(values: list[float]) -> dict[str, float]:
+    p50, p95, p99 = (float(value) for value in np.percentile(values, (50, 95, 99)))
+    return {"p50": p50, "p95": p95, "p99": p99, "count": len(values)}
 
 
 def _large_step(backend: Backend) -> Callable[[], object]:
@@ -229,79 +205,76 @@ def _large_step(backend: Backend) -> Callable[[], object]:
 
 
 def _parts(
-    backend: Backend, way: Way, image: Uint8Image, boxes: list[FloatArray]
+    backend: Backend, way: Way, image: Uint8Image, boxes: Iterable[FloatArray]
 ) -> dict[str, Callable[[], object]]:
-    """What a step is made of, by itself: cropping on the host, uploading and cropping there."""
+    """What a step is made of beside the network, here and there, for each number of targets."""
     model = backend.model_config
     regions = [CropRegion.around(b, model.search_factor, model.search_size) for b in boxes]
     parts: dict[str, Callable[[], object]] = {}
-
-    def cut(count: int) -> Uint8Image:
-        return np.stack([to_rgb8(extract_crop(image, region)) for region in regions[:count]])
-
-    for count in (1, 8):
-        parts[f"crop on the host {count}"] = functools.partial(cut, count)
+    for count in TARGETS:
+        parts[f"crop here {count}"] = functools.partial(
+            extract_crops, image, regions[:count], "bgr"
+        )
     if way.backend != "torch":
         return parts
     import torch
 
-    from litetrack_ros.backends.torch_crop import device_crops, upload
+    from litetrack_ros.backends.torch_crop import Uploader, cut_there
 
     device = torch.device(way.device)
+    uploader = Uploader(device)
     wait = torch.cuda.synchronize if device.type == "cuda" else (lambda: None)
-    crops = np.ascontiguousarray(cut(8).reshape(-1, model.search_size, 3))
+    answers = torch.zeros((max(TARGETS), 6 + model.search_grid**2), device=device)
 
-    def send() -> None:
-        upload(crops, device)
+    def send(array: Uint8Image) -> None:
+        uploader.send(array)
         wait()
 
     def send_and_cut(count: int) -> None:
-        device_crops(upload(image, device), regions[:count], is_bgr=True)
+        cut_there(uploader, image, regions[:count], is_bgr=True)
         wait()
 
-    parts["upload 8 crops"] = send
-    for count in (1, 8):
-        parts[f"upload and crop there {count}"] = functools.partial(send_and_cut, count)
-    answer = torch.zeros((8, 6 + model.search_grid**2), device=device)
-    parts["download 8 answers"] = lambda: answer.cpu()
+    def fetch(count: int) -> None:
+        answers[:count].cpu()
+
+    parts["upload the image"] = functools.partial(send, image)
+    for count in TARGETS:
+        crops = extract_crops(image, regions[:count], "bgr")
+        parts[f"upload {count} crops"] = functools.partial(send, crops)
+        parts[f"upload the image and crop there {count}"] = functools.partial(send_and_cut, count)
+        parts[f"download {count} answers"] = functools.partial(fetch, count)
     return parts
 
 
-def _device_memory() -> int:
+def _device_memory_mb() -> float | None:
+    """In use on the GPU, by whom ever; None where PyTorch sees none."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
-        return 0
-    return int(torch.cuda.memory_reserved())
+        return None
+    free, total = torch.cuda.mem_get_info()
+    return float(total - free) / 1e6
 
 
-def break_it(job: Job) -> dict[str, str]:
-    """Make a fault on the GPU, then search: what does the backend say?"""
-    import torch
+def _measure_authors(job: Job) -> dict[str, Any]:
+    """Their template and their search step, of one target."""
+    way, is_compiled = job.way, job.way.form == "compiled"
+    subject = measure_authors(Path(job.model), way.random, way.device, way.precision, is_compiled)
+    times: dict[str, dict[str, float]] = {}
+    for name, call in subject.measures.items():
+        times |= durations_ms(name, call, job.seconds / len(subject.measures))
+    return {"times_ms": times}
 
-    backend = open_way(job.way, job.model)
-    side = backend.model_config.template_size
-    blank = np.zeros((1, side, side, 3), np.uint8)
-    template = backend.encode_template(blank, np.array([[0.25, 0.25, 0.75, 0.75]], np.float32))
-    held = []
-    if job.fault == "memory":
-        size = 1 << 30
-        while size >= 1 << 10:
-            try:
-                held.append(torch.empty(size, dtype=torch.uint8, device=job.way.device))
-            except torch.OutOfMemoryError:
-                size //= 2
-    else:
-        values = torch.zeros(1, device=job.way.device)
-        with contextlib.suppress(RuntimeError):
-            print(values[torch.tensor([5], device=job.way.device)].sum().item(), file=sys.stderr)
-    side = backend.model_config.search_size
-    try:
-        backend.search(np.zeros((8, side, side, 3), np.uint8), backend.stack([template] * 8))
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is the answer
-        return {"said": f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"}
-    return {"said": "no fault: it went on"}
+
+def answer(job: Job) -> dict[str, Any]:
+    """What is asked for."""
+    way = job.way
+    if way.backend == AUTHORS:
+        return _measure_authors(job)
+    if not job.fault:
+        return measure(job)
+    choice = ModelChoice(job.model, way.backend, way.device, way.precision, job.allow_fallback)
+    return break_it(choice, job.fault)
 
 
 if __name__ == "__main__":
-    job = Job.from_json(sys.argv[1])
-    print(json.dumps(break_it(job) if job.fault else measure(job)))
+    print(json.dumps(answer(Job.from_json(sys.argv[1]))))

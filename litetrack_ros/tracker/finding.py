@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from litetrack_ros.backends.base import Backend, Predictions
 from litetrack_ros.config import TrackerConfig
-from litetrack_ros.crop import CropRegion, extract_crop
+from litetrack_ros.crop import CropRegion
 from litetrack_ros.geometry import FloatArray, overlap
-from litetrack_ros.images import ColorOrder, Image, to_rgb8
+from litetrack_ros.images import ColorOrder, Image
 from litetrack_ros.tracker.confidence import candidate_features, probability
 from litetrack_ros.tracker.decode import is_usable, map_box_back
 from litetrack_ros.tracker.hunt import Hunt, Suspect
@@ -221,9 +221,9 @@ class Finder:
             scale = _RASTER_SCALE if raster else 1.0
             boxes.append(box)
             regions.append(CropRegion.around(box, scale * model.search_factor, model.search_size))
-        crops = [to_rgb8(extract_crop(image, region), color_order) for region in regions]
+        crops = self._backend.cut(image, regions, color_order)
         templates = self._backend.stack([target.template for target, _ in places])
-        answers = self._backend.search(np.stack(crops), templates)
+        answers = self._backend.search(crops, templates)
         found = np.stack(
             [
                 map_box_back(box, region, model.decode)

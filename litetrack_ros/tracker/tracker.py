@@ -17,7 +17,7 @@ from litetrack_ros.config import TrackerConfig
 from litetrack_ros.crop import CropRegion, extract_crop
 from litetrack_ros.errors import BoxError
 from litetrack_ros.geometry import BoxLike, FloatArray, check_init_box, clip_box_xywh, overlap
-from litetrack_ros.images import ColorOrder, Image, Uint8Image, check_image, to_rgb8
+from litetrack_ros.images import ColorOrder, Image, check_image, to_rgb8
 from litetrack_ros.tracker.camera_motion import reduce_picture
 from litetrack_ros.tracker.confidence import held_features, probability
 from litetrack_ros.tracker.decode import (
@@ -158,7 +158,7 @@ class MultiTracker:
         if self.config.follows_camera:
             follow_camera(targets, image)
         regions = [self._search_region(target) for target in targets]
-        crops = self._crops(image, regions, color_order)
+        crops = self.backend.cut(image, regions, color_order)
         cropped = time.perf_counter()
         if self._stacked is None:
             self._stacked = self.backend.stack([target.template for target in targets])
@@ -269,13 +269,6 @@ class MultiTracker:
         model = self.backend.model_config
         factor = model.search_factor * target.search_scale
         return CropRegion.around(target.search_box_xywh, factor, model.search_size)
-
-    def _crops(
-        self, image: Image, regions: Sequence[CropRegion], color_order: ColorOrder
-    ) -> Uint8Image:
-        if len(regions) == 1:
-            return to_rgb8(extract_crop(image, regions[0]), color_order)[None]
-        return np.stack([to_rgb8(extract_crop(image, region), color_order) for region in regions])
 
     def _decode(
         self,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from litetrack_ros.backends import providers
 from litetrack_ros.backends.providers import (
     CPU,
     CUDA,
@@ -95,7 +96,12 @@ def test_caches_lie_in_the_users_folder_and_differ_by_what_they_depend_on(
     folders = {cache_folder(*base)}
     for position, other in enumerate(("other", "others", "1.21", "RTX 2060, 535")):
         folders.add(cache_folder(*base[:position], other, *base[position + 1 :]))
-    assert len(folders) == 5
+    usual = providers._tensorrt_options
+    monkeypatch.setattr(
+        providers, "_tensorrt_options", lambda *given: usual(*given) | {"trt_int8_enable": True}
+    )
+    folders.add(cache_folder(*base))
+    assert len(folders) == 6
     assert all(folder.is_relative_to(tmp_path) for folder in folders)
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder(*base).is_relative_to(Path.home() / ".cache")

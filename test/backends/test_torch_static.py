@@ -9,6 +9,15 @@ from saved_models import boxes_norm, noise_crops, save_small
 torch = pytest.importorskip("torch")
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Threads that wait for each other after every small step are slow on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(params=["cpu", "cuda"])
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     """The small model with fixed places and without, on a device."""
@@ -16,7 +25,9 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
     if request.param == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    weights = save_small(tmp_path_factory.mktemp("small") / "small.safetensors")
+    weights = save_small(
+        tmp_path_factory.mktemp("small") / "small.safetensors", search_size=64, template_size=32
+    )
     return [TorchBackend(weights, request.param, is_static=on) for on in (True, False)]
 
 

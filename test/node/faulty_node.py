@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import os
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from litetrack_ros.backends.base import Predictions
+from litetrack_ros.backends.guard import GuardedBackend
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.node.program import run_program
@@ -40,6 +43,8 @@ class FaultyBackend:
             ctypes.CDLL(None).sleep(1000)
         elif fault == "hold":  # the interpreter, too
             ctypes.PyDLL(None).sleep(1000)
+        elif fault == "assert":
+            raise RuntimeError("CUDA error: device-side assert triggered")
         elif fault == "slow":
             time.sleep(0.4)
         elif fault == "nan":
@@ -48,4 +53,14 @@ class FaultyBackend:
         return predictions
 
 
-run_program(FaultyBackend)
+def _open(choice: ModelChoice) -> Any:
+    backend: Any = FaultyBackend(choice)
+    if os.environ["FAULT"] != "assert":
+        return backend
+    # As open_backend does for a GPU.
+    here = dataclasses.replace(backend.info, provider="cuda:0", device_name="a GPU")
+    backend.info = here
+    return GuardedBackend(backend, partial(open_backend, choice) if choice.allow_fallback else None)
+
+
+run_program(_open)

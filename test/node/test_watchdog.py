@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from litetrack_ros.errors import DeviceFaultError
 from litetrack_ros.node.diagnostics import NoticeBoard
 from litetrack_ros.node.events import Event, EventKind
 from litetrack_ros.node.watchdog import (
@@ -73,6 +74,19 @@ def test_a_call_that_does_not_return_ends_the_process() -> None:
         assert watched.look(after_s=0.2) is Verdict.STUCK
         forever = Limits(slow_s=1.0, stuck_s=0.0)
         assert watched.dog.look(True, forever) is Verdict.NOTHING
+
+
+def test_a_device_that_fails_is_told_and_ends_the_process_unless_something_goes_on() -> None:
+    watched = Watched()
+    watched.dog.calls.moves.append("cuda:0 has failed: the model runs on cpu now")
+    assert watched.look() is Verdict.NOTHING
+    assert [event.reason for event in watched.events] == [
+        "cuda:0 has failed: the model runs on cpu now"
+    ]
+    with pytest.raises(DeviceFaultError), watched.dog.calls.call("a model call"):
+        raise DeviceFaultError("the device failed: CUDA error")
+    assert watched.look() is Verdict.STUCK
+    assert "the process ends with status 3" in watched.events[-1].reason
 
 
 def test_deaths_far_apart_only_restart() -> None:
@@ -193,6 +207,30 @@ def test_a_stuck_call_ends_the_process_with_status_3_and_traces(
     assert "Thread 0x" in log and "faulty_node.py" in log
     words = "(stuck_call_s): the process ends" if fault == "hang" else "nothing has run for"
     assert words in log
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("allow_fallback", [False, True])
+def test_a_gpu_that_fails_ends_the_process_or_gives_way_to_the_cpu(
+    start_node: Callable[..., Any],
+    client: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    allow_fallback: bool,
+) -> None:
+    monkeypatch.setenv("FAULT", "assert")
+    node = start_node(program=FAULTY, allow_fallback=allow_fallback)
+    client.wait_for_node()
+    if not allow_fallback:
+        _send_until(client, lambda: node.process.poll() is not None, "the end of the process")
+        status, log, _ = node.wait(5)
+        assert status == 3, log
+        assert "device-side assert triggered" in log and "the process ends with status 3" in log
+        return
+    text = "cuda:0 has failed: the model runs on"
+    _send_until(client, lambda: bool(_statuses(client, text)) and bool(client.boxes), text)
+    status, log, _ = node.end()
+    assert status == 0, log
+    assert "the device failed: CUDA error: device-side assert" in log or text in log
 
 
 @pytest.mark.ros

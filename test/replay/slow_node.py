@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
 import numpy as np
 from delaying_backend import DelayingBackend
 
+from litetrack_ros import crop
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.node import inputs
@@ -82,7 +83,7 @@ def _open(choice: ModelChoice) -> Any:
 if STAGE == "conversion":
     inputs.convert_image = _late(inputs.convert_image)  # type: ignore[attr-defined]
 elif STAGE == "crop":
-    tracker.extract_crop = _late(tracker.extract_crop)  # type: ignore[attr-defined]
+    crop.extract_crop = _late(crop.extract_crop)
 elif STAGE == "truth":
     tracker.MultiTracker.update = _find_square  # type: ignore[method-assign]
 elif STAGE == "decode":

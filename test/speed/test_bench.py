@@ -29,24 +29,75 @@ def test_a_process_that_fails_is_a_reason(tmp_path: Path) -> None:
     assert "not done within" in bench._child(job, 0.05)["failed"]
 
 
+def test_every_way_asked_for_has_a_row_or_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch in three precisions, as graph and compiled, both providers, B4, faults, training."""
+    monkeypatch.setattr(bench, "_child", lambda job, timeout_s: {"failed": "not tried"})
+    found = bench.run_bench(DEFAULT_MODEL, [], None, None, 300.0, tmp_path, lambda _: None)
+    names = [way.name for way in bench.WAYS]
+    for precision in ("fp32", "fp16", "bf16"):
+        assert {f"torch cuda {precision}", f"torch cuda {precision} graph"} <= {*names}
+    assert {f"onnx {one} {p}" for one in ("cuda", "tensorrt") for p in ("fp32", "fp16")} <= {*names}
+    for form in ("", " graph", " compiled"):
+        assert f"b4 random, torch cuda fp16{form}" in names
+    assert "--against" in found.absent["b4 random, authors' cpu fp32"]
+    assert {*names} <= found.absent.keys() and found.rows == {}
+    faults = [name for name in found.absent if name.startswith("fault: ")]
+    assert len(faults) == 4 or len(found.faults) == 4
+    assert "training, 200 steps" in found.absent
+    if not torch.cuda.is_available():
+        gpu = [found.absent[n] for n in (*faults, "torch cuda fp16", "b4 random, torch cuda fp16")]
+        assert all("cuda" in reason.lower() for reason in gpu)
+
+
+def test_the_reference_is_asked_once(tmp_path: Path) -> None:
+    """And held against; random weights answer too, but follow nothing."""
+    from saved_models import save_small
+
+    from litetrack_ros.speed import bench_answers
+
+    save_small(tmp_path / "small.safetensors")
+    way = bench_way.Way("torch", "cpu", "fp32", "static", random="small")
+    file = tmp_path / "reference.json"
+    job = bench_way.Job(way, str(tmp_path / "small.safetensors"), (), 0.05, str(file))
+    row = bench_way.measure(job)
+    assert file.is_file() and row["ao"] == {} and row["teacher_forced"]["least"] > 0.999
+    wanted = bench_answers.Answers.read(file)
+    wanted.boxes = [[0.9, 0.9, 0.1, 0.1] for _ in wanted.boxes]
+    wanted.write(file)
+    own, read = bench_way._answers(job, bench_way.open_way(way, job.model))
+    assert max(own.overlaps_with(read)) < 0.5
+    for count in bench_way.TARGETS:
+        expected = {f"step {count}", f"crop here {count}", f"upload {count} crops"}
+        expected |= {f"upload the image and crop there {count}", f"download {count} answers"}
+        expected |= {f"step {count}: {stage}" for stage in ("crop", "model", "decode")}
+        assert expected <= row["times_ms"].keys()
+    for times in row["times_ms"].values():
+        assert 0 <= times["p50"] <= times["p95"] <= times["p99"] and times["count"] >= 5
+
+
 @pytest.mark.slow
 def test_the_whole_bench_on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from litetrack_ros.tools.main import main
 
     pytest.importorskip("bokeh")
     pytest.importorskip("onnxruntime")
-    monkeypatch.setattr(bench, "WAYS", [w for w in bench.WAYS if w.backend == "onnx"])
+    monkeypatch.setattr(
+        bench, "WAYS", [w for w in bench.WAYS if w.backend == "onnx" and not w.random]
+    )
     out = tmp_path / "bench"
-    status = main(["model", "bench", "--model", DEFAULT_MODEL, "--minutes", "2", "-o", str(out)])
+    status = main(["model", "bench", "--model", DEFAULT_MODEL, "--minutes", "1", "-o", str(out)])
     assert status == 0
     found = json.loads(out.with_suffix(".json").read_text())
     row = found["rows"]["onnx cpu fp32"]
     assert row["teacher_forced"]["least"] > 0.99
     assert row["ao"]["drawn scene"] > 0.6
-    assert {"step 1", "step 8", "crop on the host 8"} <= row["times_ms"].keys()
+    assert {"step 1", "step 8", "step 8: decode", "crop here 8"} <= row["times_ms"].keys()
     if not torch.cuda.is_available():
         assert "onnx cuda fp16" in found["absent"]
-        assert "built without CUDA" in found["absent"]["fault: the device's memory is full"]
+        fault = "fault: the device's memory is full, without a fallback"
+        assert "CUDA" in found["absent"][fault]
         assert "training, 200 steps" in found["absent"]
     text = out.with_suffix(".html").read_text()
     assert "Not measured here" in text and "onnx cpu fp32" in text

@@ -29,6 +29,7 @@ class Scripted:
         self.inner, self.scores = inner, list(scores)
         self.model_config, self.tracker_config = inner.model_config, inner.tracker_config
         self.info, self.stack, self.with_recent = inner.info, inner.stack, inner.with_recent
+        self.cut = inner.cut
         self.frame = 0
         self.encoded: list[int] = []
         self.spoil = False

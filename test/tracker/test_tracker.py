@@ -31,6 +31,7 @@ class ScriptedScores:
         self.inner = inner
         self.model_config, self.tracker_config = inner.model_config, inner.tracker_config
         self.info, self.encode_template, self.stack = inner.info, inner.encode_template, inner.stack
+        self.cut = inner.cut
         self.scores = iter(scores)
         self.search_calls: list[int] = []
 

@@ -17,6 +17,7 @@ class Request:
     model: str
     sequences: tuple[Path, ...]
     train_data: Path | None
+    against: Path | None
     minutes: float
     out: Path
 
@@ -35,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--train-data", type=Path, metavar="DIR", help="materials, to train 200 steps on a GPU"
     )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="DIR",
+        help="a checkout of the authors' code, whose B4 is measured beside ours",
+    )
     parser.add_argument("--minutes", type=float, default=7.5, help="for all (%(default)s)")
     parser.add_argument(
         "-o", "--out", type=Path, default=Path("bench"), metavar="NAME",
@@ -44,13 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Measure, write both files, print the whole steps and what is absent."""
-    from litetrack_ros.speed.bench import page, run_bench
+    from litetrack_ros.speed.bench import run_bench
+    from litetrack_ros.speed.bench_page import page
 
     with scratch_folder("bench") as folder:
         found = run_bench(
             request.model,
             request.sequences,
             request.train_data,
+            request.against,
             60.0 * request.minutes,
             folder,
             lambda text: print(f"... {text}", flush=True),
