@@ -15,6 +15,10 @@ from litetrack_ros.errors import MissingDependencyError
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Read when PyTorch is loaded, here and in the processes that tests start. While other processes use
+# the cores, OpenMP's threads that wait by spinning made a model's step take 50 times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 _domain_locks: list[socket.socket] = []  # held until this process ends
 
 
