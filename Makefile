@@ -60,6 +60,7 @@ dist: install
 	rm -rf dist
 	.venv/bin/python -m build --outdir dist .
 	.venv/bin/python -m twine check --strict dist/*
+	test -z "$$(find dist -type f -size +15M)"  # MiB: the models are nearly all of it
 
 # In the form that bloom reads, of the released versions.
 changelog:

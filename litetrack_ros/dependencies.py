@@ -32,6 +32,7 @@ WAYS_OUT: dict[str, str] = {
         f"install one flavour of onnxruntime: {_PIP.format('onnx')} (CPU), "
         f"{_PIP.format('onnx-gpu')} (CUDA), or the one made for your robot's GPU"
     ),
+    "ray": _PIP.format("cluster"),
     "rclpy": (
         "source a ROS 2 installation (for example: source /opt/ros/jazzy/setup.bash), "
         "or run `make install` in a checkout, which takes ROS 2 as wheels"

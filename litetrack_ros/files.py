@@ -87,9 +87,18 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         MediaError: it cannot be written.
     """
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file.
+
+    Raises:
+        MediaError: it cannot be written.
+    """
     with replacing(path) as temporary:
         try:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_bytes(content)
         except OSError as error:
             raise _cannot_write(path, error) from error
 

@@ -22,6 +22,7 @@ MAX_DIFFERENCE_PX = 0.5
 # What runs a model on a robot: no PyTorch is installed, and these ask for none.
 TESTS = (
     "test/backends/test_providers.py",
+    "test/evaluation/test_still_target.py",
     "test/media",
     "test/test_config.py",
     "test/test_crop_canvas.py",
@@ -35,7 +36,6 @@ TESTS = (
     "test/tracker/test_decode.py",
     "test/tracker/test_point_boxes.py",
     "test/tracker/test_state.py",
-    "test/tracker/test_still_target.py",
 )
 
 

@@ -50,6 +50,7 @@ ROS = frozenset(
         "cv_bridge",
         "diagnostic_msgs",
         "diagnostic_updater",
+        "foxglove_msgs",
         "geometry_msgs",
         "image_transport",
         "launch",
@@ -128,7 +129,8 @@ def imports_of(module: str, path: Path) -> Iterator[Import]:
                 yield Import(module, node.lineno, name, late)
         inside = late or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         # Imports for annotations only are never carried out.
-        inside = inside or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        is_guard = isinstance(node, ast.If) and isinstance(node.test, ast.Name)
+        inside = inside or (is_guard and node.test.id == "TYPE_CHECKING")
         for child in ast.iter_child_nodes(node):
             yield from visit(child, inside)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -22,7 +23,7 @@ KEYS = {
 }
 # No system package holds these, and a released package may not name pip's: extras of
 # pyproject.toml, imported where they are needed.
-WITHOUT_KEY = {"atheris", "onnx", "onnxruntime", "rosbags", "safetensors"}
+WITHOUT_KEY = {"atheris", "onnx", "onnxruntime", "ray", "rosbags", "safetensors"}
 OTHER = {
     "_typeshed",  # of type checkers
     "tomli",  # of Pythons before 3.11, with pip
@@ -36,7 +37,8 @@ def _declared(root: Path, *types: str) -> set[str]:
     return {element.text or "" for kind in types for element in manifest.findall(kind)}
 
 
-def _imports(folder: Path) -> set[str]:
+@functools.cache
+def _imports(folder: Path) -> frozenset[str]:
     """Names at the top of every module that the files below a folder import, at any depth."""
     found = set()
     for path in folder.rglob("*.py"):
@@ -45,7 +47,7 @@ def _imports(folder: Path) -> set[str]:
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 found.add(node.module.partition(".")[0])
-    return found
+    return frozenset(found)
 
 
 def _foreign(root: Path, *folders: str) -> set[str]:
@@ -54,7 +56,7 @@ def _foreign(root: Path, *folders: str) -> set[str]:
         path for name in ("helpers", "campaign") for path in (root / "test" / name).glob("*.py")
     ]
     own = {"litetrack_ros", *(path.stem for path in beside)}
-    names = set().union(*(_imports(root / folder) for folder in folders))
+    names: set[str] = set().union(*(_imports(root / folder) for folder in folders))
     return names - own - set(sys.stdlib_module_names) - WITHOUT_KEY - OTHER
 
 
@@ -80,7 +82,7 @@ def test_nothing_is_declared_for_nobody(root: Path) -> None:
     built = set(re.findall(r"find_package\((\w+)", text))
     # Imported by name only where it is installed; what generated messages need; a plugin of pytest.
     by_name = {"cv_bridge", "nav_msgs", "tf2_ros_py", "rosidl_default_runtime"}
-    by_name |= {"python3-pytest-timeout"}
+    by_name |= {"foxglove_msgs", "python3-pytest-timeout"}
     assert _declared(root, *TYPES) <= imported | built | by_name
 
 

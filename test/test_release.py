@@ -79,8 +79,9 @@ def test_the_workflow_runs_every_combination_with_its_python() -> None:
         row["combination"]: row["python"]
         for row in jobs["versions"]["strategy"]["matrix"]["include"]
     }
-    combinations = _load("matrix").COMBINATIONS
-    assert listed == {name: combination.python for name, combination in combinations.items()}
+    matrix = _load("matrix")
+    assert listed == {name: found.python for name, found in matrix.COMBINATIONS.items()}
+    assert [path for path in matrix.TESTS if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)

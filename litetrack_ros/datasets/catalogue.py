@@ -9,6 +9,7 @@ from litetrack_ros.datasets.coco import ANNOTATIONS, index_coco
 from litetrack_ros.datasets.folder import index_folder
 from litetrack_ros.datasets.got10k import index_got10k
 from litetrack_ros.datasets.lasot import index_lasot
+from litetrack_ros.datasets.shards import SHARDS_INDEX, ShardedSet, index_path
 from litetrack_ros.datasets.trackingnet import index_trackingnet
 from litetrack_ros.datasets.training_set import Indexer, TrainingSet, cached_index
 from litetrack_ros.errors import DatasetError
@@ -43,11 +44,11 @@ SETS: Mapping[str, CatalogueEntry] = {
 
 
 def open_set(name: str, root: Path, refresh: bool = False) -> TrainingSet:
-    """Open a data set that lies in a folder.
+    """Open a data set that lies in a folder, as published or as shards.
 
     Args:
         name: a key of :data:`SETS`.
-        root: its folder.
+        root: its folder, or that of its shards.
         refresh: do not use the cached index.
 
     Raises:
@@ -55,6 +56,8 @@ def open_set(name: str, root: Path, refresh: bool = False) -> TrainingSet:
     """
     if name not in SETS:
         raise DatasetError(f"there is no data set '{name}'; known are {', '.join(SETS)}")
+    if index_path(name, root).is_file():
+        return ShardedSet(name, root)
     return TrainingSet(name, root, cached_index(name, root, SETS[name].reader, refresh))
 
 
@@ -93,6 +96,9 @@ def guess_set(root: Path) -> str:
     if not root.is_dir():
         raise DatasetError(f"there is no folder {root}")
     inside = {path.name for path in root.iterdir()}
+    for name in inside:
+        if name.endswith(SHARDS_INDEX):
+            return name.removesuffix(SHARDS_INDEX)
     if any(n.startswith("TRAIN_") for n in inside):
         return "trackingnet"
     if "annotations" in inside or "annotations_trainval2017.zip" in inside:

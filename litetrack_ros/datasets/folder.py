@@ -15,6 +15,7 @@ from litetrack_ros.datasets.sequences import (
     SequenceFolder,
     find_sequences,
 )
+from litetrack_ros.datasets.shards import index_path
 from litetrack_ros.datasets.training_set import SequenceEntry, SetIndex
 from litetrack_ros.errors import DatasetError
 from litetrack_ros.media.sources import IMAGE_SUFFIXES, natural_key
@@ -41,7 +42,9 @@ def index_folder(containers: Containers, box_origin: int = 0) -> SetIndex:
 
 
 def has_sequences(folder: Path) -> bool:
-    """Whether there is an unpacked sequence below a folder."""
+    """Whether there is an unpacked sequence below a folder, or the set's shards are in it."""
+    if index_path("folder", folder).is_file():
+        return True
     patterns = ("/".join(["*"] * depth + [GROUND_TRUTH]) for depth in range(1, DEPTH + 1))
     return any(next(folder.glob(pattern), None) is not None for pattern in patterns)
 

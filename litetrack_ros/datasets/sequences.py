@@ -6,6 +6,7 @@ pixels, NaN where the target is absent. Frames after the last line do not count.
 sets lay their sequences out otherwise; each has a file of its own here.
 """
 
+import dataclasses
 import fnmatch
 import functools
 import itertools
@@ -26,6 +27,7 @@ from litetrack_ros.media.sources import (
     decode_image,
     natural_key,
     open_frames,
+    source_files,
 )
 from litetrack_ros.resources import config_path
 from litetrack_ros.settings import read_yaml
@@ -85,6 +87,24 @@ class AnnotatedSequence:
                 f"the sequence {self.folder} has {count} frames, but {len(self)} lines in "
                 f"{GROUND_TRUTH}"
             )
+
+    def files(self) -> dict[str, bytes]:
+        """The files that :meth:`frames` reads, by names relative to the folder.
+
+        Raises:
+            MediaError, DatasetError: one cannot be read.
+        """
+        if self.place is None:
+            return source_files(self.folder)
+        container = self.place.container()
+        return {name: container.read(name) for name in self.frame_names}
+
+    def in_folder(self, folder: Path) -> "AnnotatedSequence":
+        """The same sequence whose files, and no archive, lie in another folder."""
+        place = self.place
+        if place is not None:
+            place = dataclasses.replace(place, containers=Containers(folder), archive="")
+        return dataclasses.replace(self, folder=folder, place=place)
 
     def frame_size(self) -> tuple[int, int]:
         """Width and height of the first frame, px.

@@ -6,10 +6,10 @@ The index is made by the file of the data set; :mod:`litetrack_ros.datasets.cata
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -198,36 +198,48 @@ def _fingerprint(root: Path) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def _save(path: Path, index: SetIndex) -> None:
+def arrays_of(index: SetIndex) -> dict[str, Any]:
+    """An index as arrays, to be saved; :func:`index_of` reads them."""
     entries = index.entries
+    return {
+        "names": np.array([e.name for e in entries]),
+        "archives": np.array([e.archive for e in entries]),
+        "frames": np.array([e.frames for e in entries]),
+        "firsts": np.array([e.first for e in entries]),
+        "videos": np.array([e.video for e in entries]),
+        "lengths": np.array([len(e.boxes_xywh) for e in entries]),
+        "boxes": np.concatenate([e.boxes_xywh for e in entries]),
+        "visible": np.concatenate([e.visible for e in entries]),
+        "problems": np.array(index.problems, dtype=np.str_),
+    }
+
+
+def index_of(content: Mapping[str, npt.NDArray[Any]]) -> SetIndex:
+    """The index of such arrays.
+
+    Raises:
+        KeyError, ValueError: they are none.
+    """
+    ends = np.cumsum(content["lengths"])
+    return SetIndex(list(_entries(content, ends)), [str(p) for p in content["problems"]])
+
+
+def _save(path: Path, index: SetIndex) -> None:
     try:
         make_folder(path.parent)
         with replacing(path) as temporary:
-            np.savez_compressed(
-                temporary,
-                names=np.array([e.name for e in entries]),
-                archives=np.array([e.archive for e in entries]),
-                frames=np.array([e.frames for e in entries]),
-                firsts=np.array([e.first for e in entries]),
-                videos=np.array([e.video for e in entries]),
-                lengths=np.array([len(e.boxes_xywh) for e in entries]),
-                boxes=np.concatenate([e.boxes_xywh for e in entries]),
-                visible=np.concatenate([e.visible for e in entries]),
-                problems=np.array(index.problems, dtype=np.str_),
-            )
+            np.savez_compressed(temporary, **arrays_of(index))
     except MediaError:
         return  # a home that cannot be written to only costs time
 
 
 def _load(path: Path) -> SetIndex:
     with np.load(path) as data:
-        content = {key: data[key] for key in data.files}
-    ends = np.cumsum(content["lengths"])
-    return SetIndex(list(_entries(content, ends)), [str(p) for p in content["problems"]])
+        return index_of({key: data[key] for key in data.files})
 
 
 def _entries(
-    content: dict[str, npt.NDArray[np.generic]], ends: npt.NDArray[np.int64]
+    content: Mapping[str, npt.NDArray[Any]], ends: npt.NDArray[np.int64]
 ) -> Iterator[SequenceEntry]:
     for k, end in enumerate(ends):
         rows = slice(int(end - content["lengths"][k]), int(end))

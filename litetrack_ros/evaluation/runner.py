@@ -1,25 +1,17 @@
 """The one-pass protocol: initialised in the first frame, never reset; finished runs are kept.
 
-:func:`run_all` does what is left of a plan. An :class:`Executor` says where: :class:`InPlace` in
-this process, :class:`ProcessPool` in several.
+:func:`run_all` does what is left of a plan, and writes it. An executor says where it is done.
 """
 
-import multiprocessing
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing.queues import SimpleQueue
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
-from litetrack_ros.child_processes import end_with
 from litetrack_ros.datasets.sequences import AnnotatedSequence
-from litetrack_ros.errors import BackendError
+from litetrack_ros.evaluation.executors import Executor, OnFrame
 from litetrack_ros.evaluation.results import SequenceRun, finished_run, write_run
 from litetrack_ros.files import make_folder
 from litetrack_ros.geometry import FloatArray
@@ -31,12 +23,11 @@ PERTURBATION = 0.05  # of the box's sides
 STATELESS = "stateless"  # folder of the runs without the state machine, in that of the results
 
 MakeTracker = Callable[[], OneTargetTracker]
-OnFrame = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run to make.
+    """A run to make; a :class:`litetrack_ros.evaluation.executors.Job`.
 
     Attributes:
         sequence: frames and ground truth, of which the tracker sees a box in the first frame.
@@ -54,79 +45,37 @@ class PlannedRun:
             return None
         return finished_run(self.folder, self.sequence.name, len(self.sequence))
 
+    @property
+    def name(self) -> str:
+        """The sequence's."""
+        return self.sequence.name
 
-class Executor(Protocol):
-    """Where runs are made."""
+    @property
+    def frames(self) -> int:
+        """The sequence's."""
+        return len(self.sequence)
 
-    def run(self, planned: Sequence[PlannedRun]) -> Iterator[tuple[int, SequenceRun]]:
-        """Make all runs and write their files.
+    def files(self) -> dict[str, bytes]:
+        """The sequence's frames; see :meth:`AnnotatedSequence.files`."""
+        return self.sequence.files()
 
-        Yields:
-            Each run as it ends, with its index in the plan.
-        """
+    def in_folder(self, folder: Path) -> "PlannedRun":
+        """The same run, the sequence's files in another folder."""
+        return dataclasses.replace(self, sequence=self.sequence.in_folder(folder))
 
+    def do(self, make_tracker: MakeTracker, on_frame: OnFrame) -> SequenceRun:
+        """Track the sequence with a fresh tracker; see :func:`run_sequence`."""
+        return run_sequence(self.sequence, make_tracker(), self.init_box_xywh, on_frame)
 
-@dataclass(frozen=True)
-class InPlace:
-    """One run after the other in this process.
-
-    Attributes:
-        make_tracker: makes a fresh tracker for each.
-        on_frame: called after every frame, for a progress bar.
-    """
-
-    make_tracker: MakeTracker
-    on_frame: OnFrame = lambda: None
-
-    def run(self, planned: Sequence[PlannedRun]) -> Iterator[tuple[int, SequenceRun]]:
-        """See :class:`Executor`."""
-        for index, one in enumerate(planned):
-            yield index, _make(one, self.make_tracker, self.on_frame)
-
-
-@dataclass(frozen=True)
-class ProcessPool:
-    """Several processes, the longest sequences first.
-
-    Attributes:
-        open_tracker: called once a process with its device; must be picklable.
-        devices: such as ``cpu`` or ``cuda:1``; processes take them in turn.
-        jobs: number of processes.
-        on_frame: called for every frame when its run has ended.
-    """
-
-    open_tracker: Callable[[str], MakeTracker]
-    devices: Sequence[str]
-    jobs: int
-    on_frame: OnFrame = lambda: None
-
-    def run(self, planned: Sequence[PlannedRun]) -> Iterator[tuple[int, SequenceRun]]:
-        """See :class:`Executor`.
+    def keep(self, run: SequenceRun) -> None:
+        """Write what was found, where there is a folder for it.
 
         Raises:
-            BackendError: a process died.
+            MediaError: it cannot be written.
         """
-        context = multiprocessing.get_context("spawn")  # CUDA and threads do not survive a fork
-        devices: SimpleQueue[str] = context.SimpleQueue()
-        for number in range(self.jobs):
-            devices.put(self.devices[number % len(self.devices)])
-        setup = (self.open_tracker, devices)
-        pool = ProcessPoolExecutor(min(self.jobs, len(planned)), context, _start, setup)
-        try:
-            order = sorted(range(len(planned)), key=lambda k: -len(planned[k].sequence))
-            futures = {pool.submit(_make_in_worker, planned[k]): k for k in order}
-            for future in as_completed(futures):
-                run = future.result()
-                for _ in range(len(run.boxes_xywh)):
-                    self.on_frame()
-                yield futures[future], run
-        except BrokenProcessPool as error:
-            raise BackendError(
-                "a process ended before its sequence did (out of memory?); what is finished is "
-                "kept: start the command again, with fewer --jobs"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+        if self.folder is not None:
+            make_folder(self.folder)
+            write_run(self.folder, run)
 
 
 def plan(
@@ -149,8 +98,8 @@ def plan(
     return planned
 
 
-def run_all(planned: Sequence[PlannedRun], executor: Executor) -> list[SequenceRun]:
-    """Make the runs that are not finished.
+def run_all(planned: Sequence[PlannedRun], executor: Executor[MakeTracker]) -> list[SequenceRun]:
+    """Make the runs that are not finished, and write each as it ends.
 
     Args:
         planned: what to run.
@@ -166,6 +115,7 @@ def run_all(planned: Sequence[PlannedRun], executor: Executor) -> list[SequenceR
     left = [k for k in range(len(planned)) if k not in runs]
     if left:
         for index, run in executor.run([planned[k] for k in left]):
+            planned[left[index]].keep(run)
             runs[left[index]] = run
     return [runs[k] for k in range(len(planned))]
 
@@ -227,32 +177,3 @@ def perturb_box(box_xywh: FloatArray, seed: int) -> FloatArray:
     width, height = w * (1.0 + grow_x), h * (1.0 + grow_y)
     center_x, center_y = x + w * (0.5 + shift_x), y + h * (0.5 + shift_y)
     return np.array([center_x - 0.5 * width, center_y - 0.5 * height, width, height])
-
-
-def _make(planned: PlannedRun, make_tracker: MakeTracker, on_frame: OnFrame) -> SequenceRun:
-    run = run_sequence(planned.sequence, make_tracker(), planned.init_box_xywh, on_frame)
-    if planned.folder is not None:
-        make_folder(planned.folder)
-        write_run(planned.folder, run)
-    return run
-
-
-class _Worker:
-    """What a worker process keeps: how to open its tracker, then the tracker's maker."""
-
-    open: Callable[[], MakeTracker]
-    make_tracker: MakeTracker | None = None
-
-
-def _start(open_tracker: Callable[[str], MakeTracker], devices: "SimpleQueue[str]") -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches every process: end without noise
-    parent = multiprocessing.parent_process()
-    if parent is not None and parent.pid is not None:
-        end_with(parent.pid)
-    _Worker.open = partial(open_tracker, devices.get())
-
-
-def _make_in_worker(planned: PlannedRun) -> SequenceRun:
-    if _Worker.make_tracker is None:  # not when the process starts, which could not say what failed
-        _Worker.make_tracker = staticmethod(_Worker.open())
-    return _make(planned, _Worker.make_tracker, lambda: None)

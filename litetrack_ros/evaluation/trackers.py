@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from litetrack_ros.backends.base import BackendInfo
+from litetrack_ros.backends.base import Backend, BackendInfo
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.errors import BackendError
@@ -62,11 +62,13 @@ class TrackerChoice:
         name: :data:`LITETRACK`, or a key of :data:`CLASSES`.
         model: the network of the former; its device counts where no other is given.
         stateless: run the former without its state machine: TRACKING, whatever the score.
+        sha256: of the network, see :func:`open_same`.
     """
 
     name: str
     model: ModelChoice
     stateless: bool = False
+    sha256: str = ""
 
     def open(self) -> OpenedTracker:
         """Open it on the model's device.
@@ -77,7 +79,7 @@ class TrackerChoice:
         if self.name != LITETRACK:
             OpenCvTracker(self.name)  # an unknown name ends here, before the first frame
             return OpenedTracker(lambda: OpenCvTracker(self.name), None)
-        backend = open_backend(self.model)
+        backend = open_same(self.model, self.sha256)
         config = backend.tracker_config
         if self.stateless:
             config = dataclasses.replace(config, lost_threshold=0.0)
@@ -88,6 +90,32 @@ class TrackerChoice:
         """Open it on another device; see :meth:`open`."""
         model = dataclasses.replace(self.model, device=device)
         return dataclasses.replace(self, model=model).open().make
+
+
+def open_same(choice: ModelChoice, sha256: str = "") -> Backend:
+    """Open a model, which may have to be the one that is open elsewhere.
+
+    Args:
+        choice: the model, and what runs it.
+        sha256: the hash that it must have; empty takes any.
+
+    Raises:
+        BackendError: it has another hash.
+        WeightsError, MissingDependencyError: it cannot be opened.
+    """
+    backend = open_backend(choice)
+    found = backend.info.model_sha256
+    if sha256 not in ("", found):
+        raise BackendError(
+            f"the model '{choice.model}' is another one here ({found[:8]}, not {sha256[:8]}): "
+            "copy the right file there"
+        )
+    return backend
+
+
+def open_same_on(choice: ModelChoice, sha256: str, device: str) -> Backend:
+    """As :func:`open_same`, on another device."""
+    return open_same(dataclasses.replace(choice, device=device), sha256)
 
 
 def available_trackers() -> dict[str, Callable[[], Any]]:

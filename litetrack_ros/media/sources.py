@@ -106,7 +106,7 @@ class VideoFile:
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
-        self._path = path
+        self.paths = [path]
         if not path.is_file():
             raise MediaError(f"there is no video file {path}")
         if path.stat().st_size == 0:
@@ -138,15 +138,16 @@ class VideoFile:
 
     def _check_complete(self, decoded: int) -> None:
         """OpenCV stops at damage as at the end; only the container's count tells them apart."""
+        [path] = self.paths
         if decoded == 0:
-            raise MediaError(f"the video {self._path} holds no frame that can be decoded")
+            raise MediaError(f"the video {path} holds no frame that can be decoded")
         announced = self.frame_count or 0
         allowed = max(MISSING_FRAMES_ALLOWED, MISSING_FRACTION_ALLOWED * announced)
         if announced - decoded > allowed:
             raise MediaError(
-                f"the video {self._path} is truncated or damaged: only {decoded} of its "
+                f"the video {path} is truncated or damaged: only {decoded} of its "
                 f"{announced} frames can be decoded; cut it there first, for example with "
-                f"ffmpeg -i {self._path.name} -frames:v {decoded} whole.mp4"
+                f"ffmpeg -i {path.name} -frames:v {decoded} whole.mp4"
             )
 
 
@@ -224,6 +225,28 @@ def open_frames(folder: Path) -> ImageFolder | VideoFile:
         return ImageFolder(folder / "frames")
     videos = sorted(p for p in folder.glob("frames.*") if p.suffix.lower() not in IMAGE_SUFFIXES)
     return VideoFile(videos[0]) if videos else ImageFolder(folder)
+
+
+def source_files(src: Path) -> dict[str, bytes]:
+    """The files of a video, or of what :func:`open_frames` finds in a folder.
+
+    Args:
+        src: a video file or a folder.
+
+    Returns:
+        Their contents by names relative to the folder, with forward slashes.
+
+    Raises:
+        MediaError: there are none, or one cannot be read.
+    """
+    folder, paths = src.parent, [src]
+    if src.is_dir():
+        with contextlib.closing(open_frames(src)) as source:
+            folder, paths = src, source.paths
+    try:
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    except OSError as error:
+        raise MediaError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
 def read_image(path: Path) -> Image:

@@ -11,6 +11,7 @@ from litetrack_ros.files import replacing
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.opencv import cv2
 
+JPEG_QUALITY = 95  # of pictures that are kept
 DEFAULT_FPS = 30.0  # where a source does not say
 SUFFIX = ".mp4"
 CODEC = int.from_bytes(b"mp4v", "little")  # MPEG-4: the one every OpenCV with FFmpeg encodes
@@ -92,7 +93,13 @@ def writing_video(path: Path, fps: float | None) -> Iterator[VideoWriter]:
             writer.release()
 
 
-def write_image(path: Path, image_bgr: Uint8Image, jpeg_quality: int = 95) -> None:
+def encode_jpeg(image_bgr: Uint8Image) -> bytes:
+    """The file that :func:`write_image` writes of a picture, ``(H, W, 3)`` or ``(H, W)``."""
+    _, content = cv2.imencode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return bytes(content)
+
+
+def write_image(path: Path, image_bgr: Uint8Image, jpeg_quality: int = JPEG_QUALITY) -> None:
     """Write a picture; its suffix chooses the format.
 
     Args:

@@ -4,6 +4,8 @@ import contextlib
 import importlib
 import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -19,6 +21,10 @@ from litetrack_ros.errors import ImageError, shown
 from litetrack_ros.images import Uint8Image
 
 _NO_SEQUENCE = 2**64 - 1  # RMW_MESSAGE_INFO_SEQUENCE_NUMBER_UNSUPPORTED
+
+# A client keeps ten answers by default until it takes them: more at once would be lost.
+_AT_ONCE = 8
+_APART_S = 0.002
 
 
 def subscribe_and_watch_qos(
@@ -128,6 +134,7 @@ class LaterAnswers:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._ready: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._sent_s: deque[float] = deque([float("-inf")] * _AT_ONCE, maxlen=_AT_ONCE)
         self._guard = node.create_guard_condition(self.send)
         self._services: list[tuple[Any, Callable[[Any, Any], _LaterAnswer]]] = []
 
@@ -181,12 +188,15 @@ class LaterAnswers:
         self.send()
 
     def send(self) -> None:
-        """Send all answers that are ready; called by the executor's thread only."""
+        """Send all answers that are ready, many of them apart; in the executor's thread only."""
         while True:
             try:
                 answer = self._ready.get_nowait()
             except queue.Empty:
                 return
+            if time.monotonic() - self._sent_s[0] < _AT_ONCE * _APART_S:
+                time.sleep(_APART_S)
+            self._sent_s.append(time.monotonic())
             # A client that has gone, or a service that was destroyed, takes no answer.
             with contextlib.suppress(RuntimeError):
                 answer()
@@ -218,6 +228,16 @@ class _LaterAnswer:
             self._send, response = send, self._response
         if response is not None:
             self._answers.add(lambda: send(response))
+
+
+def destroy_lifecycle_node(node: LifecycleNode) -> None:
+    """Destroy a node and its lifecycle services.
+
+    rclpy leaves these, and the node with them, to Python's collector: until it comes, others see
+    a node whose services never answer.
+    """
+    node.destroy_node()
+    node._state_machine.destroy_when_not_in_use()
 
 
 def lifecycle_label(node: LifecycleNode) -> str:

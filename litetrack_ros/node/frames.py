@@ -262,6 +262,13 @@ class FrameSlot:
         with self._work:
             return self._ring.newest
 
+    def seen(self, stamp_ns: int) -> tuple[ReceivedFrame | None, ReceivedFrame | None]:
+        """The newest frame held, and the newest of those with this very stamp."""
+        with self._work:
+            frames = reversed(self._ring.frames)
+            meant = next((frame for frame in frames if frame.stamp_ns == stamp_ns), None)
+            return self._ring.newest, meant
+
     def passed_since(self, frame: ReceivedFrame) -> list[ReceivedFrame]:
         """Frames held that arrived after ``frame``, without the one that waits in the slot."""
         with self._work:

@@ -66,6 +66,8 @@ def choose_frame(
     """
     if request.stamp_ns == 0:
         return _choose_newest(request, frames, waited_ms, max_wait_ms)
+    if request.meant is not None:
+        return InitChoice(request.meant)
     for frame in reversed(frames):
         if frame.stamp_ns == request.stamp_ns:
             return InitChoice(frame)

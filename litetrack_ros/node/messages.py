@@ -15,6 +15,7 @@ from std_msgs.msg import Header
 
 from litetrack_ros.images import Uint8Image
 from litetrack_ros.msg import FrameTiming, TargetEvent, TrackedBox, TrackedBoxArray
+from litetrack_ros.node.annotations import Annotations
 from litetrack_ros.node.diagnostics import NoticeBoard, SlidingWindow, Status
 from litetrack_ros.node.events import Event, EventKind, LineLimiter
 from litetrack_ros.node.frames import Counts, FrameSlot
@@ -122,6 +123,7 @@ class Outputs:
         self._timing = node.create_publisher(FrameTiming, "~/timing", _RESULT_QOS)
         self._debug = node.create_publisher(Image, "~/debug_image", _DEBUG_QOS)
         self._preview = Preview(node, values, self.report)
+        self._annotations = Annotations(node)
         self._publishers = [self._boxes, self._timing, self._debug]
         if vision_msgs is not None:
             self._detections = node.create_publisher(
@@ -177,6 +179,7 @@ class Outputs:
     def show(self, tracked: Tracked) -> None:
         """See :class:`litetrack_ros.node.tracked.Output`."""
         self._preview.offer(tracked)
+        self._annotations.show(tracked)
         if not self._values()["debug_image"] or not self._debug.get_subscription_count():
             return
         boxes = [DrawnBox(r.target_id, r.box_xywh, r.state, r.score) for r in tracked.results]
@@ -196,6 +199,7 @@ class Outputs:
     def destroy(self) -> None:
         """Take the topics away."""
         self._preview.destroy()
+        self._annotations.destroy()
         for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
 

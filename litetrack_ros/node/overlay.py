@@ -10,7 +10,7 @@ from litetrack_ros.images import ColorOrder, Image, Uint8Image, to_bgr8
 from litetrack_ros.media.drawing import GREEN, RED, TRACKER_COLORS, Color, draw_box, draw_text
 from litetrack_ros.tracker.state import State
 
-_COLORS: dict[State, Color] = {
+STATE_COLORS: dict[State, Color] = {
     State.IDLE: RED,
     State.INITIALISING: TRACKER_COLORS[0],
     State.TRACKING: GREEN,
@@ -34,6 +34,11 @@ class DrawnBox(NamedTuple):
     score: float
 
 
+def label(target_id: str, state: State, score: float) -> str:
+    """What is written beside a box."""
+    return f"{target_id} {state.name} {score:.2f}".strip()
+
+
 def draw_overlay(
     image: Image, color_order: ColorOrder, boxes: Sequence[DrawnBox], caption: str = ""
 ) -> Uint8Image:
@@ -49,8 +54,7 @@ def draw_overlay(
     if caption:
         draw_text(canvas, caption)
     for line, box in enumerate(boxes, start=1 if caption else 0):
-        color = _COLORS[box.state]
+        color = STATE_COLORS[box.state]
         draw_box(canvas, box.box_xywh, color)
-        text = f"{box.target_id} {box.state.name} {box.score:.2f}".strip()
-        draw_text(canvas, text, line, color)
+        draw_text(canvas, label(box.target_id, box.state, box.score), line, color)
     return canvas

@@ -87,16 +87,20 @@ class RingKeeper:
         if self._thread.is_alive():
             self._thread.join()
 
+    def reduce_next(self, wait_s: float) -> bool:
+        """Make one frame small; False if there was none to be reduced within the time."""
+        found = self._slot.wait_to_reduce(wait_s)
+        if found is None:
+            return False
+        frame, max_bytes = found
+        small = make_small(frame.message, frame.size_bytes, self._convert, max_bytes)
+        self._slot.replace(frame, *small)
+        return True
+
     def _run(self) -> None:
         due_s = time.monotonic() + _TRIM_PERIOD_S
         while not self._stopping.is_set():
-            found = self._slot.wait_to_reduce(_WAIT_S)
-            if found is None:
-                continue
-            frame, max_bytes = found
-            small = make_small(frame.message, frame.size_bytes, self._convert, max_bytes)
-            self._slot.replace(frame, *small)
-            if time.monotonic() >= due_s:
+            if self.reduce_next(_WAIT_S) and time.monotonic() >= due_s:
                 give_back_memory()
                 due_s = time.monotonic() + _TRIM_PERIOD_S
 

@@ -59,6 +59,8 @@ class InitRequest:
         class_id: what the target is, where the operator or the detector says so.
         query: the detection that is meant, None where it is none or has been found.
         detected_in: the detections that it was found among.
+        meant: the frame held then that has the stamp, None where none had; it stays this one,
+            however long the request waits for others.
         image_size: width and height of the images at that moment, None where unknown.
         on_end: told of the end, in the thread that brought it about.
         ending: how it ended, None while it is open.
@@ -73,6 +75,7 @@ class InitRequest:
     class_id: str = ""
     query: DetectionQuery | None = None
     detected_in: DetectionSet | None = None
+    meant: ReceivedFrame | None = None
     image_size: tuple[int, int] | None = None
     on_end: Callable[["InitRequest"], None] | None = None
     ending: Ending | None = None

@@ -29,6 +29,8 @@ _SERVE_S = 0.02
 # Hears reliable detectors and best-effort ones.
 _DETECTIONS_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 
+Seen = tuple[ReceivedFrame | None, ReceivedFrame | None, Size | None]
+
 
 class SelectionInput:
     """The topics ~/init_*, the service ~/select, and the detections that it may ask for.
@@ -36,7 +38,7 @@ class SelectionInput:
     Args:
         node: creates them.
         desk: takes the requests.
-        newest: asks for the newest frame held, and for the size of the images.
+        seen: asks for the newest frame held, the one with a stamp, and the size of the images.
         refusal: asks why no request can be taken now, empty where it can.
         wake: called after a request was put or detections have come.
 
@@ -48,12 +50,12 @@ class SelectionInput:
         self,
         node: Node,
         desk: RequestDesk,
-        newest: Callable[[], tuple[ReceivedFrame | None, Size | None]],
+        seen: Callable[[int], Seen],
         refusal: Callable[[], str],
         wake: Callable[[], None],
     ) -> None:
         self._desk = desk
-        self._newest = newest
+        self._seen = seen
         self._refusal = refusal
         self._wake = wake
         self._answers = LaterAnswers(node)
@@ -142,7 +144,7 @@ class SelectionInput:
         class_id: str = "",
         query: DetectionQuery | None = None,
     ) -> None:
-        newest, size = self._newest()
+        newest, meant, size = self._seen(stamp_ns)
         fault = name_fault("target id", target_id) or name_fault("class_id", class_id)
         if fault:  # the event of its refusal goes out with the id
             target_id = shown(target_id, MAX_ID_BYTES)
@@ -155,6 +157,7 @@ class SelectionInput:
             is_point,
             class_id,
             query,
+            meant=meant if query is None else None,
             image_size=size,
             on_end=on_end,
         )

@@ -144,7 +144,12 @@ class TargetStarter:
         self.step_ms = self.step_ms or started.result.timing.total_ms
         try:
             steps = self.catch_up(
-                started.tracker, frame, image.size, size_now, lambda: request.ending is None
+                started.tracker,
+                frame,
+                image.size,
+                size_now,
+                self._time_for(request),
+                lambda: request.ending is None,
             )
         except BoxError as error:
             self._desk.refuse(request, str(error))
@@ -157,6 +162,7 @@ class TargetStarter:
         frame: ReceivedFrame,
         size: Size,
         size_now: Size | None,
+        max_ms: float,
         is_wanted: Callable[[], bool],
     ) -> int:
         """Follow the target of a tracker from one frame to the newest; the number of steps.
@@ -166,6 +172,7 @@ class TargetStarter:
             frame: has passed.
             size: width and height of its image, px.
             size_now: width and height of the images that boxes are to be in, px.
+            max_ms: time for it.
             is_wanted: asks whether to go on.
 
         Raises:
@@ -191,9 +198,7 @@ class TargetStarter:
                 self._slot.settle(passed, Fate.CAUGHT_UP)
             return bool(tracker.target_ids) and is_wanted() and not self._is_stopping()
 
-        steps = catch_up(
-            frame, self._slot.passed_since, step, self._settings().catch_up_max_ms, self.step_ms
-        )
+        steps = catch_up(frame, self._slot.passed_since, step, max_ms, self.step_ms)
         if other_aspect:
             raise BoxError(other_aspect)
         if not tracker.target_ids:
@@ -201,6 +206,19 @@ class TargetStarter:
         if size_now is not None and size_now != size:
             tracker.rescale(*SizeChange(size, size_now).factors)
         return steps
+
+    def _time_for(self, request: InitRequest) -> float:
+        """How long catching up for a request may take, ms.
+
+        Those that wait for it to end are to be answered in time too: they share what is left.
+        """
+        settings = self._settings()
+        newest = self._slot.newest()
+        newest_ns = 0 if newest is None else newest.stamp_ns
+        others = [other for other in self._desk.waiting() if 0 < other.stamp_ns <= newest_ns]
+        waited_ms = 1e3 * (time.perf_counter() - request.arrival_s)
+        left_ms = settings.init_wait_ms + settings.catch_up_max_ms - waited_ms
+        return min(settings.catch_up_max_ms, left_ms / (1 + len(others)))
 
     def _find_detection(self, request: InitRequest, waited_ms: float) -> bool:
         """Make a request for a detection one for its box; False if it has to wait or is refused."""

@@ -18,6 +18,7 @@ from litetrack_ros.errors import ConfigError, LiteTrackError, shown
 from litetrack_ros.node.compat import (
     answer_impossible_transitions,
     cv_bridge_fallback,
+    destroy_lifecycle_node,
     lifecycle_label,
     parameter_override_names,
 )
@@ -25,11 +26,11 @@ from litetrack_ros.node.control_outputs import open_control
 from litetrack_ros.node.declaration import NodeParameters
 from litetrack_ros.node.diagnostics import NoticeBoard, model_status
 from litetrack_ros.node.events import Event, EventKind
-from litetrack_ros.node.frames import FrameRing, FrameSlot, ReceivedFrame
+from litetrack_ros.node.frames import FrameRing, FrameSlot
 from litetrack_ros.node.inputs import ImageInput
 from litetrack_ros.node.messages import WINDOW_S, EventOutput, Outputs, diagnostic_array
 from litetrack_ros.node.requests import InitRequest, Outcome, RequestDesk
-from litetrack_ros.node.selection import SelectionInput
+from litetrack_ros.node.selection import Seen, SelectionInput
 from litetrack_ros.node.session import MODEL_FAULTS, NodeSession, warm_up
 from litetrack_ros.node.settings import (
     call_limits,
@@ -38,7 +39,6 @@ from litetrack_ros.node.settings import (
     tracker_config,
     worker_settings,
 )
-from litetrack_ros.node.sizes import Size
 from litetrack_ros.node.vision import NOT_INSTALLED, vision_msgs
 from litetrack_ros.node.watchdog import Verdict, Watchdog
 from litetrack_ros.srv import Remove
@@ -91,7 +91,7 @@ class TrackerNode(LifecycleNode):
         self._watchdog = Watchdog(self._board, self._events.tell)
         self._desk = RequestDesk(self._on_request_end)
         self._selection = SelectionInput(
-            self, self._desk, self._newest, self._why_not, self._wake_worker
+            self, self._desk, self._seen, self._why_not, self._wake_worker
         )
         self.create_service(Trigger, "~/reset", self._on_reset)
         self.create_service(SetBool, "~/enable", self._on_enable)
@@ -181,7 +181,7 @@ class TrackerNode(LifecycleNode):
     def close(self) -> None:
         """End the tracking thread and destroy the node, whatever its state."""
         self._close_session("the node ended", _EXIT_TIMEOUT_S)
-        self.destroy_node()
+        destroy_lifecycle_node(self)
 
     # Building and taking apart
 
@@ -245,11 +245,11 @@ class TrackerNode(LifecycleNode):
 
     # Callbacks
 
-    def _newest(self) -> tuple[ReceivedFrame | None, Size | None]:
+    def _seen(self, stamp_ns: int) -> Seen:
         session = self._session
         if session is None or session.worker is None:
-            return None, None
-        return session.slot.newest(), session.worker.image_size
+            return None, None, None
+        return *session.slot.seen(stamp_ns), session.worker.image_size
 
     def _why_not(self) -> str:
         """Why no request can be served now, empty where it can."""

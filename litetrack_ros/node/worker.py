@@ -280,7 +280,12 @@ class TrackingWorker:
                 continue
             with contextlib.suppress(BoxError):  # lost again on the way
                 self._starter.catch_up(
-                    tracker, found.frame, image.size, self.image_size, lambda: True
+                    tracker,
+                    found.frame,
+                    image.size,
+                    self.image_size,
+                    self._settings.catch_up_max_ms,
+                    lambda: True,
                 )
                 with self._sending:
                     if found.target_id in self._stories.target_ids:

@@ -6,7 +6,8 @@ the index also picks what happens in it.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.datasets.sequences import GROUND_TRUTH, format_boxes
-from litetrack_ros.files import make_folder, write_text
+from litetrack_ros.files import make_folder, write_bytes, write_text
 from litetrack_ros.geometry import FloatArray
 from litetrack_ros.images import Uint8Image, to_bgr8
-from litetrack_ros.media.writers import write_image
+from litetrack_ros.media.writers import encode_jpeg
 from litetrack_ros.pairs.compose import Composition, Layer, draw_window
 from litetrack_ros.pairs.degradation import Look, draw_look
 from litetrack_ros.pairs.materials import Materials, Sprite
@@ -301,37 +302,88 @@ def _wave(rng: Rng, frames: int, period: float) -> PerFrame:
     return np.asarray((strengths * np.sin(2.0 * math.pi * time / periods + phases)).sum(axis=1))
 
 
-def write_development_set(materials: Materials, seed: int, made: int, folder: Path) -> list[str]:
-    """Write sequences as folders that `litetrack evaluate` reads.
+class MadeSequence(NamedTuple):
+    """A made sequence as it is written.
+
+    Attributes:
+        name: its folder's.
+        frames: JPEG files.
+        boxes_xywh: ``(N, 4)`` float64, NaN where the target is absent.
+    """
+
+    name: str
+    frames: list[bytes]
+    boxes_xywh: FloatArray
+
+
+@dataclass(frozen=True)
+class VideoJob:
+    """A sequence to make; a :class:`litetrack_ros.evaluation.executors.Job` that needs materials.
+
+    Attributes:
+        seed, index: of the :class:`SyntheticVideo`.
+    """
+
+    seed: int
+    index: int
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"made sequence {self.index}"
+
+    @property
+    def frames(self) -> int:
+        """The most that there may be."""
+        return _FRAMES[1]
+
+    def files(self) -> dict[str, bytes]:
+        """None beside the materials."""
+        return {}
+
+    def in_folder(self, folder: Path) -> "VideoJob":
+        """The same job, which reads no files."""
+        return self
+
+    def do(self, materials: Materials, on_frame: Callable[[], None]) -> MadeSequence:
+        """Make the sequence."""
+        video = SyntheticVideo(materials, self.seed, self.index)
+        encoded = []
+        for frame in video.frames():
+            encoded.append(encode_jpeg(to_bgr8(frame, "rgb")))
+            on_frame()
+        return MadeSequence(video.name, encoded, video.boxes_xywh)
+
+
+def write_made(folder: Path, made: MadeSequence) -> None:
+    """Write a made sequence as a folder that `litetrack evaluate` reads.
 
     Args:
-        materials: the validation part.
-        seed: of the made sequences.
-        made: how many of them; every clip of the materials is written too.
-        folder: made if needed; files of the same names are overwritten.
-
-    Returns:
-        The sequences' names.
+        folder: that holds the sequences.
+        made: the sequence.
 
     Raises:
         MediaError: a file cannot be written.
     """
-    names = []
-    for index in range(made):
-        video = SyntheticVideo(materials, seed, index)
-        _write_sequence(folder / video.name, video.frames(), video.boxes_xywh)
-        names.append(video.name)
+    _write_sequence(folder / made.name, made.frames, made.boxes_xywh)
+
+
+def write_clips(materials: Materials, folder: Path) -> list[str]:
+    """Write every clip of the materials in the same form; the sequences' names.
+
+    Raises:
+        MediaError: a file cannot be written.
+    """
     for clip in materials.clips:
         start = int(clip.shown[0])  # a track starts where the target is seen
-        frames = clip.frames[start:]
+        frames = (encode_jpeg(to_bgr8(f, "rgb")) for f in clip.frames[start:])
         _write_sequence(folder / clip.name, frames, clip.boxes_xywh[start:])
-        names.append(clip.name)
-    return names
+    return [clip.name for clip in materials.clips]
 
 
-def _write_sequence(folder: Path, frames: Iterable[Uint8Image], boxes_xywh: FloatArray) -> None:
+def _write_sequence(folder: Path, frames: Iterable[bytes], boxes_xywh: FloatArray) -> None:
     make_folder(folder / "frames")
     for number, frame in enumerate(frames):
-        write_image(folder / "frames" / f"{number:05d}.jpg", to_bgr8(frame, "rgb"))
+        write_bytes(folder / "frames" / f"{number:05d}.jpg", frame)
     # Last, so that an interrupted sequence is not taken for a whole one.
     write_text(folder / GROUND_TRUTH, format_boxes(boxes_xywh))

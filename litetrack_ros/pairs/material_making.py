@@ -294,37 +294,43 @@ def read_small(video: str, height_px: int, every: int = 1) -> tuple[list[Uint8Im
     return frames, scale
 
 
+def evenly(indices: Sequence[int], longest: int) -> list[int]:
+    """At most so many of the indices, evenly spread.
+
+    Raises:
+        DatasetError: ``longest`` is below 1.
+    """
+    if longest < 1:
+        raise DatasetError(f"a clip has at least 1 frame, not {longest}")
+    return list(indices[:: math.ceil(len(indices) / longest)])
+
+
 def write_clip(
     folder: Path,
     frames: Sequence[Uint8Image],
     indices: Sequence[int],
     masks: Sequence[Uint8Image],
-    longest: int,
 ) -> None:
     """Write a clip's folder, whole or not at all.
 
     Args:
         folder: to make.
-        frames: all of the video, BGR.
-        indices: of those that show the object, at least one.
-        masks: ``(H, W)`` uint8 0 or 255, one for each index.
-        longest: of more frames, this many at most are written, evenly spread.
+        frames: those that show the object, BGR, at least one.
+        indices: of each in the video.
+        masks: of each, ``(H, W)`` uint8 0 or 255.
 
     Raises:
-        DatasetError: the folder exists, or ``longest`` is below 1.
+        DatasetError: the folder exists.
         MediaError: it cannot be written.
     """
-    if longest < 1:
-        raise DatasetError(f"a clip has at least 1 frame, not {longest}")
     if folder.exists():
         raise DatasetError(f"{folder} exists: give another name, or take it away first")
-    stride = math.ceil(len(indices) / longest)
     parts = hidden_beside(folder)
     try:
         for part in ("frames", "masks"):
             make_folder(parts / part)
-        for index, mask in list(zip(indices, masks, strict=True))[::stride]:
-            write_image(parts / "frames" / f"{index:05d}.png", frames[index])
+        for index, frame, mask in zip(indices, frames, masks, strict=True):
+            write_image(parts / "frames" / f"{index:05d}.png", frame)
             write_image(parts / "masks" / f"{index:05d}.png", mask)
         parts.rename(folder)
     finally:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
-from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE, ModelChoice
+from litetrack_ros.config import BACKENDS, DEFAULT_CHOICE
 from litetrack_ros.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,17 +26,17 @@ def read_request(kind: type[Request], namespace: argparse.Namespace) -> Request:
     """What a command line asks for, as a verb's frozen dataclass.
 
     Args:
-        kind: the dataclass; each of its fields bears the name of an argument. A field of type
-            :class:`ModelChoice` takes what :func:`add_model_arguments` adds, a list becomes a
-            tuple.
+        kind: the dataclass; each of its fields bears the name of an argument. A field that is a
+            dataclass itself, such as :class:`ModelChoice`, takes those of its own fields, a list
+            becomes a tuple.
         namespace: the arguments.
     """
     given = vars(namespace)
     values: dict[str, Any] = {}
     for name, wanted in get_type_hints(kind).items():
-        if wanted is ModelChoice:
-            names = [choice.name for choice in dataclasses.fields(ModelChoice)]
-            values[name] = ModelChoice(**{n: given[n] for n in names if n in given})
+        if isinstance(wanted, type) and dataclasses.is_dataclass(wanted):
+            names = [choice.name for choice in dataclasses.fields(wanted)]
+            values[name] = wanted(**{n: given[n] for n in names if n in given})
         else:
             value = given[name]
             values[name] = tuple(value) if isinstance(value, list) else value

@@ -18,10 +18,7 @@ from litetrack_ros.evaluation.results import SequenceRun, claim_folder
 from litetrack_ros.evaluation.runner import (
     PERTURBATION,
     STATELESS,
-    Executor,
-    InPlace,
     PlannedRun,
-    ProcessPool,
     plan,
     run_all,
 )
@@ -29,6 +26,7 @@ from litetrack_ros.evaluation.trackers import LITETRACK, OpenedTracker, TrackerC
 from litetrack_ros.opencv import cv2
 from litetrack_ros.report.tables import format_table, write_json
 from litetrack_ros.tools import arguments
+from litetrack_ros.tools.workers import WorkerChoice, add_worker_arguments
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Request:
     convention: str | None
     tracker: str
     devices: tuple[str, ...] | None
-    jobs: int
+    workers: WorkerChoice
     out: Path | None
     perturbed: int
     long_term: bool
@@ -73,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="%(default)s (the default), or one of OpenCV's: csrt, kcf, mil, medianflow, mosse ...",
     )
     arguments.add_model_arguments(parser)
-    parser.add_argument("--jobs", type=int, default=1, help="processes (%(default)s)")
+    add_worker_arguments(parser)
     parser.add_argument(
         "--devices", nargs="+", metavar="DEVICE", help="processes take them in turn, over --device"
     )
@@ -96,9 +94,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Run the protocol, print the table, save what was asked for."""
-    for name, value, least in (("perturbed", request.perturbed, 0), ("jobs", request.jobs, 1)):
-        if value < least:
-            raise ConfigError(f"--{name} is {value}, but must be at least {least}")
+    if request.perturbed < 0:
+        raise ConfigError(f"--perturbed is {request.perturbed}, but must be at least 0")
+    if request.workers.ray is not None and request.devices:
+        raise ConfigError("Ray gives each worker its GPU: --ray takes no --devices")
     arguments.check_frame_rate(request.frame_rate)
     sequences = _sequences(request)
     convention = _convention(request)
@@ -127,10 +126,13 @@ def _run_all(
 ) -> list[SequenceRun]:
     unfinished = sum(len(one.sequence) for one in planned if one.finished() is None)
     with arguments.Progress(unfinished, request.benchmark or "evaluate") as progress:
-        executor: Executor = InPlace(opened.make, progress.step)
-        if request.jobs > 1:
-            devices = request.devices or (request.model.device,)
-            executor = ProcessPool(choice.open_on, devices, request.jobs, progress.step)
+        sha256 = "" if opened.info is None else opened.info.model_sha256
+        executor = request.workers.executor(
+            opened.make,
+            dataclasses.replace(choice, sha256=sha256).open_on,
+            request.devices or (request.model.device,),
+            progress.step,
+        )
         return run_all(planned, executor)
 
 

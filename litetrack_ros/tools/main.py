@@ -64,6 +64,7 @@ VERBS: dict[str, dict[str, str]] = {
     "data": {
         "check": "verify training data in their published layouts",
         "check-overlap": "find copies of test pictures among those to train on",
+        "shard": "write training data as indexed tar files that are read by offset",
         "pairs": "show synthetic training pairs, or time how fast they are made",
         "objects": "outline the main objects of photos, to train on",
         "clips": "cut moving objects out of videos from a fixed camera, to train on",

@@ -93,8 +93,8 @@ class TargetState:
             self.hunt.move(across)
         self.picture = picture
 
-    def follow(self, candidate_xywh: FloatArray, score: float, is_answer: bool = True) -> State:
-        """Take a frame's candidate and its score; return the state after it.
+    def follow(self, candidate_xywh: FloatArray, score: float, is_answer: bool = True) -> None:
+        """Take a frame's candidate and its score.
 
         Args:
             candidate_xywh: px, ``(4,)``.
@@ -120,7 +120,6 @@ class TargetState:
             self.is_doubtful = False
             # The boxes of the misses that led here were guesses: fall back to the last trusted one.
             self.box_xywh = self.trusted_box_xywh
-        return state
 
     def lose(self) -> None:
         """Take the target for LOST, and for where it was before its score went down."""

@@ -167,8 +167,8 @@ class MultiTracker:
         usable, candidates = self._decode(image, targets, regions, predictions)
         previous = np.stack([target.search_box_xywh for target in targets])
         candidate_scores = scores_of(predictions, usable, candidates, previous, self.config)
-        states = self._follow(image, color_order, candidates, candidate_scores, usable)
-        scores = self._published_scores(targets, candidates, candidate_scores)
+        judged = self._follow(image, color_order, candidates, candidate_scores, usable)
+        scores = self._published_scores(targets, candidates, candidate_scores, judged)
         boxes = [self._published_box(target, image) for target in targets]
         responses = np.where(usable, predictions.responses, 0.0)
         decoded = time.perf_counter()
@@ -184,7 +184,7 @@ class MultiTracker:
                 float(candidate_scores[index]),
                 self.config.calibration is not None,
                 float(responses[index]),
-                states[index],
+                target.machine.state,
                 timing,
                 target.no_answers,
             )
@@ -303,16 +303,20 @@ class MultiTracker:
         candidates: FloatArray,
         scores: FloatArray,
         usable: npt.NDArray[np.bool_],
-    ) -> list[State]:
-        """Step every target with its candidate; what a LOST one is found by is judged first."""
-        states = []
-        for target, box, score, is_answer in zip(
-            self._targets.values(), candidates, scores.tolist(), usable.tolist(), strict=True
-        ):
+    ) -> FloatArray:
+        """Step every target with its candidate; what a LOST one is found by is judged first.
+
+        Returns:
+            The scores that the targets went on with, 0 where a candidate was refused, ``(N,)``.
+        """
+        judged = scores.copy()
+        for index, target in enumerate(self._targets.values()):
+            box, score = candidates[index], float(scores[index])
             if self.config.search_crops and target.machine.state is State.LOST:
                 score = self._finder.judge(image, color_order, target, box, score, self.config)
-            states.append(target.follow(box, score, is_answer))
-        return states
+            target.follow(box, score, bool(usable[index]))
+            judged[index] = score
+        return judged
 
     def _published_box(self, target: TargetState, image: Image) -> FloatArray:
         """The target's box; where the camera has turned away from a held one, its place inside."""
@@ -322,15 +326,22 @@ class MultiTracker:
         return clip_box_xywh(target.box_xywh, width, height, self.config.clip_margin_px)
 
     def _published_scores(
-        self, targets: Sequence[TargetState], candidates: FloatArray, candidate_scores: FloatArray
+        self,
+        targets: Sequence[TargetState],
+        candidates: FloatArray,
+        candidate_scores: FloatArray,
+        judged: FloatArray,
     ) -> FloatArray:
-        """The scores of the targets' own boxes ``(N,)``, after the frame."""
+        """The scores of the targets' own boxes ``(N,)``, after the frame.
+
+        A candidate that was refused says nothing for the held box that it may lie on.
+        """
         is_held = np.array([target.machine.state is not State.TRACKING for target in targets])
         if self.config.calibration is None or not is_held.any():
             return candidate_scores
         ages = np.array([target.untrusted_frames for target in targets], dtype=np.float64)
         overlaps = overlap(candidates, np.stack([target.box_xywh for target in targets]))
-        features = held_features(candidate_scores, overlaps, ages)
+        features = held_features(judged, overlaps, ages)
         held = probability(self.config.calibration.held, features)
         return np.where(is_held, held, candidate_scores)
 

@@ -3,8 +3,9 @@
 Everything that is reported of a sequence comes from a calibration and thresholds that have not seen
 it: one calibration a sequence is fitted on all others, and the setting is chosen on all others. The
 frames come from two runs of each sequence, one with the state machine off and one with a machine on
-a first calibration, in which the search region of a LOST target has grown. Sequences count the same
-whatever their length.
+a first calibration, in which the search region of a LOST target has grown. These search around the
+last box alone; the runs that are reported search elsewhere too, as the tracker in use does.
+Sequences count the same whatever their length.
 """
 
 import dataclasses
@@ -23,7 +24,7 @@ from litetrack_ros.geometry import BoxLike, FloatArray, overlap
 from litetrack_ros.images import Image, Uint8Image
 from litetrack_ros.tracker.camera_motion import ReducedPicture, camera_shift, reduce_picture
 from litetrack_ros.tracker.confidence import candidate_features, held_features, probability
-from litetrack_ros.tracker.following import follow
+from litetrack_ros.tracker.following import OneTargetTracker, follow
 from litetrack_ros.tracker.result import TrackResult
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import Tracker
@@ -140,11 +141,29 @@ class _Recorder:
 def observe(
     backend: RememberingBackend, config: TrackerConfig, sequence: AnnotatedSequence
 ) -> Observed:
-    """Track a sequence once."""
+    """Track a sequence once, around the last box alone."""
     near = dataclasses.replace(config, idle_after_frames=0, search_crops=0)
     recorder = _Recorder(backend, near)
+    return _observe(recorder, config, sequence, recorder.rows)
+
+
+def observe_as_used(
+    backend: Backend, config: TrackerConfig, sequence: AnnotatedSequence
+) -> Observed:
+    """Track a sequence once, searching elsewhere for a LOST target; there are no features."""
+    endless = dataclasses.replace(config, idle_after_frames=0)
+    return _observe(Tracker(backend, endless), endless, sequence, [np.zeros(0)])
+
+
+def _observe(
+    tracker: OneTargetTracker,
+    config: TrackerConfig,
+    sequence: AnnotatedSequence,
+    rows: list[FloatArray],
+) -> Observed:
+    """Track a sequence with a tracker that appends each frame's features to the rows."""
     images = (frame.image for frame in sequence.frames())
-    steps = follow(recorder, images, sequence.boxes_xywh[0])
+    steps = follow(tracker, images, sequence.boxes_xywh[0])
     results = [step.result for step in steps][1:]
     truth = sequence.boxes_xywh[1:]
     boxes = np.stack([result.box_xywh for result in results])
@@ -153,7 +172,7 @@ def observe(
     candidate_scores = np.array([result.candidate_score for result in results])
     ages = _ages(tracking & (candidate_scores >= config.lost_threshold))
     return Observed(
-        np.stack(recorder.rows),
+        np.stack(rows),
         held_features(candidate_scores, overlap(candidates, boxes), ages),
         np.nan_to_num(overlap(boxes, truth)),
         np.nan_to_num(overlap(candidates, truth)),
@@ -216,7 +235,8 @@ class Calibrated:
     Attributes:
         config: fitted and chosen on all sequences.
         tried: the mean usefulness of each setting over all sequences.
-        unseen: a run of each sequence, with what was fitted and chosen on the others.
+        unseen: a run of each sequence as the tracker is used, with what was fitted and chosen on
+            the others.
         off: a run of each with the state machine off.
     """
 
@@ -230,6 +250,7 @@ def calibrate(
     backend: Backend,
     sequences: Sequence[AnnotatedSequence],
     settings: Sequence[Thresholds],
+    search_crops: int = 0,
     on_run: Callable[[], None] = lambda: None,
 ) -> Calibrated:
     """Fit the calibration and choose a setting; needs at least two sequences.
@@ -237,14 +258,22 @@ def calibrate(
     Args:
         backend: runs the network.
         sequences: at least two, with ground truth, absences among it.
-        settings: what to choose from.
-        on_run: called after every run, of which there are two and one a setting a sequence.
+        settings: what to choose from, by runs around the last box alone.
+        search_crops: of the configuration that comes out, and of the runs on sequences unseen.
+        on_run: called after every run, of which there are three and one a setting a sequence.
     """
-    base = dataclasses.replace(backend.tracker_config, calibration=None, lost_threshold=0.0)
+    base = dataclasses.replace(
+        backend.tracker_config, calibration=None, lost_threshold=0.0, search_crops=search_crops
+    )
     remembering = RememberingBackend(backend)
 
     def run(config: TrackerConfig, sequence: AnnotatedSequence) -> Observed:
         observed = observe(remembering, config, sequence)
+        on_run()
+        return observed
+
+    def run_as_used(config: TrackerConfig, sequence: AnnotatedSequence) -> Observed:
+        observed = observe_as_used(backend, config, sequence)
         on_run()
         return observed
 
@@ -254,9 +283,11 @@ def calibrate(
         rough = fit_calibration([off[n] for n in names if n != sequence.name])
         first[sequence.name] = run(with_thresholds(base, _FIRST, rough), sequence)
     tried: dict[Thresholds, dict[str, Observed]] = {setting: {} for setting in settings}
+    by_others: dict[str, Calibration] = {}
     for sequence in sequences:
         others = [n for n in names if n != sequence.name]
         fitted = fit_calibration(runs[n] for n in others for runs in (off, first))
+        by_others[sequence.name] = fitted
         for setting in settings:
             config = with_thresholds(base, setting, fitted)
             tried[setting][sequence.name] = run(config, sequence)
@@ -265,7 +296,11 @@ def calibrate(
     def best(among: Sequence[str]) -> Thresholds:
         return max(settings, key=lambda s: float(np.mean([useful[s][n] for n in among])))
 
-    unseen = {n: tried[best([m for m in names if m != n])][n] for n in names}
+    unseen = {}
+    for sequence in sequences:
+        setting = best([name for name in names if name != sequence.name])
+        config = with_thresholds(base, setting, by_others[sequence.name])
+        unseen[sequence.name] = run_as_used(config, sequence)
     final = fit_calibration(runs[n] for n in names for runs in (off, first))
     config = with_thresholds(base, best(names), final)
     means = {s: float(np.mean(list(values.values()))) for s, values in useful.items()}

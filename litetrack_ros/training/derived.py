@@ -19,9 +19,10 @@ from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.errors import ConfigError
 from litetrack_ros.evaluation.comparison import Comparison, compare
 from litetrack_ros.evaluation.conventions import PLAIN
+from litetrack_ros.evaluation.executors import InPlace
 from litetrack_ros.evaluation.metrics import ScoreReport, score_report
 from litetrack_ros.evaluation.results import SequenceRun
-from litetrack_ros.evaluation.runner import InPlace, plan, run_all
+from litetrack_ros.evaluation.runner import plan, run_all
 from litetrack_ros.geometry import overlap
 from litetrack_ros.model.checkpoint import LoadedWeights, model_from_state
 from litetrack_ros.model.litetrack import LiteTrack

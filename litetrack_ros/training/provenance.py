@@ -32,7 +32,7 @@ from litetrack_ros.version import __version__
 
 RECORD_FILE = "run.json"
 CONTENTS_BELOW_BYTES = 2_000_000_000
-_ANNOTATIONS = frozenset({".csv", ".json", ".mat", ".txt", ".xml", ".yaml", ".yml"})
+_ANNOTATIONS = frozenset({".csv", ".json", ".mat", ".npz", ".txt", ".xml", ".yaml", ".yml"})
 _PACKAGES = ("numpy", "torch", "onnxruntime", "opencv-python", "opencv-python-headless")
 
 

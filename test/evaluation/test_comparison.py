@@ -22,8 +22,9 @@ from litetrack_ros.evaluation.comparison import (
     score_perturbed,
 )
 from litetrack_ros.evaluation.conventions import CONVENTIONS
+from litetrack_ros.evaluation.executors import InPlace
 from litetrack_ros.evaluation.results import boxes_only, write_run
-from litetrack_ros.evaluation.runner import InPlace, plan, run_all
+from litetrack_ros.evaluation.runner import plan, run_all
 from litetrack_ros.tools.main import main
 
 WIDTH, HEIGHT = 64, 48

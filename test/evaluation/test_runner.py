@@ -15,10 +15,9 @@ from litetrack_ros.config import DEFAULT_CHOICE, TrackerConfig
 from litetrack_ros.datasets.benchmarks import read_benchmark
 from litetrack_ros.datasets.sequences import AnnotatedSequence, read_sequence
 from litetrack_ros.errors import BackendError, DatasetError
+from litetrack_ros.evaluation.executors import InPlace, ProcessPool
 from litetrack_ros.evaluation.runner import (
     PERTURBATION,
-    InPlace,
-    ProcessPool,
     perturb_box,
     plan,
     run_all,

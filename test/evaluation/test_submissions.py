@@ -10,7 +10,8 @@ from published_layouts import COUNT, LAYOUTS
 
 from litetrack_ros.datasets.benchmarks import read_benchmark
 from litetrack_ros.errors import DatasetError
-from litetrack_ros.evaluation.runner import InPlace, plan, run_all
+from litetrack_ros.evaluation.executors import InPlace
+from litetrack_ros.evaluation.runner import plan, run_all
 from litetrack_ros.evaluation.submissions import write_submission
 from litetrack_ros.tools.main import main
 

@@ -118,7 +118,9 @@ class LiveNode:
         return self.node.set_parameters([Parameter(name, value=value)])[0]
 
     def close(self) -> None:
-        """End the node and its thread."""
+        """End the node and its thread; once is enough."""
+        if not self.context.ok():
+            return
         self.executor.shutdown()
         self._thread.join(5)
         self.node.close()

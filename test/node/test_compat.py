@@ -35,6 +35,22 @@ def test_the_state_has_a_label(live_node: Callable[..., Any]) -> None:
     assert node.state == "inactive"
 
 
+def test_a_closed_node_and_its_services_are_gone_at_once(
+    live_node: Callable[..., Any], client: Any
+) -> None:
+    from lifecycle_msgs.srv import ChangeState
+
+    node = live_node()
+    service = client.ready_service(ChangeState, "change_state")
+    client.spin_until(lambda: "litetrack" in client.node.get_node_names(), 10, "the node")
+    node.close()  # `node` still refers to it
+
+    def is_gone() -> bool:
+        return "litetrack" not in client.node.get_node_names() and not service.service_is_ready()
+
+    client.spin_until(is_gone, 10, f"the node's end, on {DISTRIBUTION}")
+
+
 def test_the_executor_sends_answers_through_the_service_object() -> None:
     """A service's answer is intercepted by an attribute of the object."""
     from rclpy.executors import Executor

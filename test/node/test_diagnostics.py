@@ -95,6 +95,10 @@ def test_lost_warns_and_idle_and_disabled_are_well() -> None:
     assert _targets(State.TRACKING).level is Level.OK
     assert _targets().level is Level.OK
     assert _targets(is_enabled=False).level is Level.OK
+    board = NoticeBoard(lambda _: None)
+    board.post("init_refused", "a selection was refused")
+    assert targets_status([], True, RequestCounts(), board.active()).level is Level.WARN
+    assert targets_status([], False, RequestCounts(), board.active()).level is Level.OK
 
 
 @pytest.mark.ros

@@ -56,6 +56,14 @@ def test_the_frame_of_a_stamp(
     assert bool(refusal) == bool(choice.refusal)
 
 
+def test_a_frame_that_was_held_when_it_was_asked_for_may_leave_the_ring() -> None:
+    first, *later = _frames(100, 3200, 3400)
+    request = _request(100)
+    assert "its image is gone" in choose_frame(request, later, 20.0, 900.0, 500.0).refusal
+    request.meant = first
+    assert choose_frame(request, later, 20.0, 900.0, 500.0).frame is first
+
+
 def test_stamp_zero_is_the_newest_frame_when_it_was_asked() -> None:
     frames = _frames(100, 133, 166)
     choice = choose_frame(_request(0, newest=frames[1]), frames, 20.0, 0.0, 500.0)

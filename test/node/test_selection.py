@@ -43,8 +43,7 @@ class Operator:
             TargetEvent, f"{client.name}/events", self.events.append, qos
         )
         name = f"{client.name}/select"
-        many = QoSProfile(depth=1000)
-        self.service = client.node.create_client(Select, name, qos_profile=many)
+        self.service = client.node.create_client(Select, name)  # keeps ten answers
         client.spin_until(self.service.service_is_ready, START_TIMEOUT_S, "~/select")
 
     def call(self, stamp_ns: int = 0, target_id: str = "", box: Any = BOX, mode: int = 0) -> Any:

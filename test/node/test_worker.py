@@ -101,13 +101,15 @@ class Rig:
         self, index: int | None, target_id: str = "", box: Any = None, is_point: bool = False
     ) -> None:
         stamp_ns = 0 if index is None else (index + 1) * 33 * MS
+        newest, meant = self.slot.seen(stamp_ns)
         box = tuple(SCENE.box_xywh((index or 0) % 60)) if box is None else box
         request = InitRequest(
             target_id,
             stamp_ns,
             box,
             time.perf_counter(),
-            self.slot.newest(),
+            newest,
+            meant=meant,
             image_size=self.worker.image_size,
             is_point=is_point,
         )
@@ -227,6 +229,23 @@ def test_catching_up_ends_in_time_when_the_model_is_slow(make_rig: Callable[...,
     took_ms = 1e3 * (time.perf_counter() - start)
     assert 1 <= rig.backend.searches <= 4
     assert took_ms < 200 + 150  # and the template, and a busy machine
+
+
+def test_requests_at_once_share_the_time_in_which_each_is_answered(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(delay_s=0.03, catch_up_max_ms=400.0, init_wait_ms=300.0, max_targets=10)
+    for index in range(40):
+        rig.put(index)
+        time.sleep(0.002)
+    start = time.perf_counter()
+    for index in range(10):
+        rig.select(0, str(index))
+    rig.until(lambda: rig.accepted == 10)
+    took_ms = 1e3 * (time.perf_counter() - start)
+    caught_up = [r.ending.caught_up for r in rig.ended if r.ending]
+    assert took_ms < 300 + 400 + 200  # else 10 times 400
+    assert min(caught_up) >= 1
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from litetrack_ros.datasets.sequences import find_sequences
-from litetrack_ros.pairs.development_set import EVENTS, SyntheticVideo, write_development_set
+from litetrack_ros.pairs.development_set import (
+    EVENTS,
+    SyntheticVideo,
+    VideoJob,
+    write_clips,
+    write_made,
+)
 from litetrack_ros.pairs.materials import Materials
 
 
@@ -72,7 +78,9 @@ def test_box_holds_what_the_target_changes(materials: Materials) -> None:
 
 def test_sequences_can_be_read_back(materials: Materials, tmp_path: Path) -> None:
     validation = materials.split("validation")
-    names = write_development_set(validation, 5, 1, tmp_path / "dev")
+    made = VideoJob(5, 0).do(validation, lambda: None)
+    write_made(tmp_path / "dev", made)
+    names = [made.name, *write_clips(validation, tmp_path / "dev")]
     sequences = {sequence.name: sequence for sequence in find_sequences([tmp_path / "dev"])}
     assert sorted(names) == sorted(sequences) and len(names) == 1 + len(validation.clips)
     video = SyntheticVideo(validation, 5, 0)

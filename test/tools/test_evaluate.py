@@ -110,6 +110,9 @@ def test_a_tracker_without_a_score_gets_the_figures_that_need_none(
         (["--device", "cuda:99"], "cuda:99"),
         (["--perturbed", "-1"], "--perturbed is -1"),
         (["--jobs", "0"], "--jobs is 0"),
+        (["--gpu-part", "0.5"], "--gpu-part is for --ray"),
+        (["--ray", "local", "--gpu-part", "-1"], "--gpu-part is -1"),
+        (["--ray", "local", "--devices", "cuda:0"], "--ray takes no --devices"),
         (["--benchmark", "lasot"], "LaSOT"),
     ],
 )

@@ -38,7 +38,7 @@ class Scripted:
         self.inner = inner
         self.model_config, self.tracker_config = inner.model_config, inner.tracker_config
         self.info, self.encode_template, self.stack = inner.info, inner.encode_template, inner.stack
-        self.cut = inner.cut
+        self.cut, self.token_keys = inner.cut, inner.token_keys
         self.script = iter(script)
 
     def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
@@ -131,6 +131,20 @@ def test_the_score_is_that_of_the_published_box() -> None:
     np.testing.assert_allclose([r.candidate_score for r in found], [0.9, 0.1, 0.1, 0.1, 0.9], 1e-5)
     assert [r.score == r.candidate_score for r in found] == [True, True, False, False, True]
     assert found[3].score < found[2].score < 0.5  # a held box becomes less likely
+
+
+def test_a_refused_candidate_does_not_speak_for_the_box_it_lies_on() -> None:
+    assert CALIBRATED.calibration is not None
+    candidates_odds = Logistic((1.0, 0.0, 0.0, 0.0), 0.0)
+    calibration = dataclasses.replace(CALIBRATED.calibration, held=candidates_odds)
+    config = dataclasses.replace(CALIBRATED, calibration=calibration, search_crops=1)
+    script = [peak(0.9), peak(0.1), peak(0.1), peak(0.9)]
+    tracker = Tracker(Scripted(small_backend(), script), config)
+    tracker.init(reference_scene(0), BOX)
+    results = [tracker.update(reference_scene(k)) for k in range(1, 5)]
+    refused = results[-1]  # nobody has compared it with the template yet
+    assert refused is not None and refused.state is State.LOST
+    assert refused.candidate_score == pytest.approx(0.9, abs=1e-5) and refused.score < 0.01
 
 
 def test_without_a_calibration_the_score_is_the_raw_one() -> None:

@@ -10,11 +10,16 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from published_layouts import write_got10k
 
+from litetrack_ros.datasets.catalogue import open_set
 from litetrack_ros.datasets.sequences import find_sequences
+from litetrack_ros.datasets.shards import write_shards
 from litetrack_ros.errors import ConfigError, WeightsError
 from litetrack_ros.media.drawing import RED
 from litetrack_ros.model.checkpoint import load_weights
+from litetrack_ros.pairs.pair_recipe import PairSampling
+from litetrack_ros.pairs.sampling import TrackingPairs
 from litetrack_ros.training.batches import PairBatch, PairSource
 from litetrack_ros.training.loop import RunOptions, Trainer, train
 from litetrack_ros.training.recipe import Recipe
@@ -131,6 +136,33 @@ def test_resumed_training_equals_uninterrupted_training(
     )
     for name, value in whole.items():
         torch.testing.assert_close(parts[name], value, rtol=0, atol=0)
+
+
+def test_a_run_from_shards_resumes_as_one_from_folders(
+    tiny_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the middle of a pass over the data, with other workers than the whole one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    name, folder = "got10k_train_full", tmp_path / "got"
+    write_got10k(folder / "train", [1, 2, 3])
+    plain = open_set(name, folder)
+    write_shards(plain, tmp_path / "shards", shard_mb=0.05)
+    recipe = dataclasses.replace(tiny_recipe, batch_size=2, validation_pairs=2)
+    whole, parts = (
+        TrackingPairs([training_set], [1], recipe.model_config(), PairSampling(), recipe.seed)
+        for training_set in (plain, open_set(name, tmp_path / "shards"))
+    )
+    _train(recipe, whole, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        _stop_after(7, patch)
+        assert _train(recipe, parts, tmp_path / "parts", workers=1) == 7
+    assert _train(recipe, parts, tmp_path / "parts", workers=1, resume=True) == 12
+    assert _table(tmp_path / "whole") == _table(tmp_path / "parts")
+    ours, theirs = (
+        load_weights(tmp_path / run / "latest.safetensors").model.state_dict()
+        for run in ("whole", "parts")
+    )
+    assert all(map(torch.equal, ours.values(), theirs.values()))
 
 
 def test_a_killed_run_resumes_from_its_last_checkpoint(

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from litetrack_ros.pairs.material_making import find_moving_objects, read_small, write_clip
+from litetrack_ros.pairs.material_making import evenly, find_moving_objects, read_small, write_clip
 from litetrack_ros.tools.arguments import add_clip_arguments
 
 
@@ -35,6 +35,8 @@ def run(request: Request) -> int:
         objects = find_moving_objects(frames)
         for number, moving in enumerate(objects):
             folder = request.output / f"{Path(video).stem}_{number}"
-            write_clip(folder, frames, moving.indices, moving.masks, request.longest)
+            masks = dict(zip(moving.indices, moving.masks, strict=True))
+            kept = evenly(moving.indices, request.longest)
+            write_clip(folder, [frames[k] for k in kept], kept, [masks[k] for k in kept])
         print(f"{video}: {len(frames)} frames, {len(objects)} objects")
     return 0

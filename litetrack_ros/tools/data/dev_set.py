@@ -2,14 +2,17 @@
 
 import argparse
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from litetrack_ros.datasets.sequences import find_sequences
 from litetrack_ros.errors import ConfigError
-from litetrack_ros.pairs.development_set import write_development_set
-from litetrack_ros.pairs.materials import read_materials
+from litetrack_ros.pairs.development_set import VideoJob, write_clips, write_made
+from litetrack_ros.pairs.materials import Materials, read_materials
 from litetrack_ros.pairs.spliced import draw_splices, read_scenes, write_splices
 from litetrack_ros.resources import config_path
+from litetrack_ros.tools.arguments import Progress
+from litetrack_ros.tools.workers import WorkerChoice, add_worker_arguments
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Request:
     made: int
     spliced: int
     seed: int
+    workers: WorkerChoice
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--made", type=int, default=24, help="made sequences (%(default)s)")
     parser.add_argument("--spliced", type=int, default=40, help="spliced ones (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of both kinds (%(default)s)")
+    add_worker_arguments(parser)
 
 
 def run(request: Request) -> int:
@@ -61,8 +66,7 @@ def run(request: Request) -> int:
         raise ConfigError("give --data to make sequences, --splice to splice real ones, or both")
     names = []
     if request.data is not None:
-        materials = read_materials(request.data).split("validation")
-        names += write_development_set(materials, request.seed, request.made, request.output)
+        names += _made(request, read_materials(request.data).split("validation"))
     if request.splice is not None:
         scenes = read_scenes(request.scenes or config_path("datasets/scenes"))
         sequences = find_sequences(request.splice)
@@ -71,3 +75,25 @@ def run(request: Request) -> int:
         names += [splice.name for splice in splices]
     print(f"{len(names)} sequences in {request.output}: {', '.join(names)}")
     return 0
+
+
+def _made(request: Request, materials: Materials) -> list[str]:
+    """Write the made sequences and the clips; their names."""
+    jobs = [VideoJob(request.seed, index) for index in range(request.made)]
+    names = {}
+    with Progress(sum(job.frames for job in jobs), "dev-set") as progress:
+        executor = request.workers.executor(
+            materials,
+            partial(_given, materials),
+            ("cpu",),
+            progress.step,
+        )
+        for index, made in executor.run(jobs) if jobs else ():
+            write_made(request.output, made)
+            names[index] = made.name
+    return [names[index] for index in sorted(names)] + write_clips(materials, request.output)
+
+
+def _given(materials: Materials, device: str) -> Materials:
+    """What a worker opens: the pictures were sent to it."""
+    return materials

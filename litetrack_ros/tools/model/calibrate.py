@@ -1,7 +1,6 @@
 """``litetrack model calibrate``: fit a model's probabilities, and choose its thresholds on them."""
 
 import argparse
-import dataclasses
 import itertools
 import json
 from dataclasses import dataclass
@@ -51,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--search-crops",
         type=int,
         default=1,
-        help="regions searched elsewhere while LOST, for the model written (%(default)s);"
-        " the calibration is fitted without",
+        help="regions searched elsewhere while LOST, by the model written and in the figures"
+        " (%(default)s); the calibration is fitted without",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures too")
     parser.add_argument(
@@ -90,9 +89,13 @@ def run(request: Request) -> int:
             ),
         )
     )
-    with Progress(len(sequences) * (2 + len(settings)), "calibrate") as progress:
+    with Progress(len(sequences) * (3 + len(settings)), "calibrate") as progress:
         found = calibrate(
-            open_backend(ModelChoice(str(request.model))), sequences, settings, progress.step
+            open_backend(ModelChoice(str(request.model))),
+            sequences,
+            settings,
+            request.search_crops,
+            progress.step,
         )
     for setting, value in found.tried.items():
         chosen = " (chosen)" if setting._asdict().items() <= vars(found.config).items() else ""
@@ -103,7 +106,6 @@ def run(request: Request) -> int:
     print(format_table(*table(figures)))
     write_json(request.json, as_json(figures))
     extra = {k: v for k, v in weights.metadata.items() if k not in ("format", "model", "tracker")}
-    config = dataclasses.replace(found.config, search_crops=request.search_crops)
-    save_weights(request.output, weights.model, config, extra)
+    save_weights(request.output, weights.model, found.config, extra)
     print(f"written to {request.output}")
     return 0

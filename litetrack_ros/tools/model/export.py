@@ -168,7 +168,8 @@ def _closed_loop(
     """Print and return AO in fp32 and in the reduced precision."""
     from litetrack_ros.evaluation.comparison import compare as compare_runs
     from litetrack_ros.evaluation.conventions import PLAIN
-    from litetrack_ros.evaluation.runner import InPlace, plan, run_all
+    from litetrack_ros.evaluation.executors import InPlace
+    from litetrack_ros.evaluation.runner import plan, run_all
     from litetrack_ros.tracker.tracker import Tracker
 
     reduced = backend.info.precision

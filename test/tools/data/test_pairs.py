@@ -127,6 +127,45 @@ def test_label(
     assert main([*arguments, "--model", str(tiny_model), "-o", str(out)]) == 2
     assert "exists: give another name" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["clip"]
+    # Of a list it is made where it is missing.
+    (tmp_path / "boxes.csv").write_text(f"{square_sequence / 'frames'},20,40,30,30\n")
+    many = ["data", "label", str(tmp_path / "boxes.csv"), "-o", str(tmp_path / "clips")]
+    for said in ("both directions agree", ""):
+        assert main([*many, "--model", str(tiny_model)]) == 0
+        assert said in capsys.readouterr().out
+    for part in ("frames", "masks"):
+        for path in (out / part).iterdir():
+            same = tmp_path / "clips" / "frames" / part / path.name
+            assert same.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "message"),
+    [
+        ("frames,20,40,30", [], "line 1: expected VIDEO,X,Y,W,H, found 'frames,20,40,30'"),
+        ("frames,20,40,30,x", [], "expected VIDEO,X,Y,W,H"),
+        ("frames,20,40,30,30\nframes,1,1,9,9", [], "would be written to"),
+        ("frames,20,40,30,30", ["--init-box", "1", "2", "3", "4"], "leave --init-box away"),
+        ("frames,20,40,30,30", ["--jobs", "0"], "--jobs is 0"),
+        ("frames,20,40,30,30", ["--gpu-part", "0.5"], "--gpu-part is for --ray"),
+        ("absent,20,40,30,30", [], "there is no video file"),
+    ],
+)
+def test_a_list_to_label_is_checked(
+    square_sequence: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    line: str,
+    options: list[str],
+    message: str,
+) -> None:
+    listed = tmp_path / "boxes.csv"
+    (tmp_path / "frames").symlink_to(square_sequence / "frames")
+    listed.write_text(line + "\n")
+    assert main(["data", "label", str(listed), "-o", str(tmp_path / "out"), *options]) == 2
+    assert message in capsys.readouterr().err
+    assert main(["data", "label", str(square_sequence), "-o", str(tmp_path / "out")]) == 2
+    assert "--init-box" in capsys.readouterr().err
 
 
 def test_clips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
