@@ -17,11 +17,12 @@ from litetrack_ros.geometry import BoxLike, FloatArray, cxcywh_to_xywh, xywh_to_
 # which differ in how well people and networks agree on them; and a share that grows with the
 # doubt: times the root of the probability that the box is wrong.
 _SIGMA_PX = 0.75
-_SIGMA_WIDTH, _SIGMA_HEIGHT = 0.01, 0.02
+_SIGMA_WIDTH, _SIGMA_HEIGHT = 0.01, 0.015
 _SIGMA_DOUBT = 0.25
 _UNCALIBRATED_DOUBT = 0.1  # of scores that are no probabilities
 
-_ACCELERATION = 40.0  # process noise: its density, sides/s^1.5
+# Process noise: its density, sides/s^1.5. What shakes is mostly the camera.
+_ACCELERATION, _STEADY_ACCELERATION = 40.0, 12.0
 _FIRST_SPEED = 1.0  # sides/s, standard deviation before anything is known
 _SIZE_SIGMA = 0.05  # of a measured side, as a logarithm
 _SIZE_ACCELERATION = 0.2  # density, 1/s^1.5
@@ -39,6 +40,7 @@ _ERROR_FACTOR = 0.9
 _NOISE_SHARE = 0.1
 _SURE_IMAGES = 6  # images after which one way of predicting may be preferred to the other
 _CLEARLY = 0.8  # of the other's squared error
+_FINE = 0.003  # mean square of an error that does no harm, sides^2
 
 _NOTHING = (0.0, 0.0)
 
@@ -103,8 +105,13 @@ class _Path:
     """The centre's motion, with the camera's turning taken out or left in."""
 
     def __init__(
-        self, center: tuple[float, float], sigma: tuple[float, float], size: float
+        self,
+        center: tuple[float, float],
+        sigma: tuple[float, float],
+        size: float,
+        acceleration: float,
     ) -> None:
+        self._acceleration = acceleration
         self.axes = [_Axis(c, s, _FIRST_SPEED * size) for c, s in zip(center, sigma, strict=True)]
         self._true, self._predicted = 0.0, 0.0  # sums of products, sides^2
         self._speed_variance = [(_FIRST_SPEED * size) ** 2] * 2
@@ -160,7 +167,7 @@ class _Path:
             excess = (missed**2 - _NOISE_SHARE * (sigma[k] ** 2 + last_sigma[k] ** 2)) / dt_s**2
             kept = self._speed_variance[k]
             self._speed_variance[k] = _ERROR_MEMORY * kept + (1 - _ERROR_MEMORY) * excess
-            axis.step(dt_s, turned[k], measured[k], sigma[k], _ACCELERATION * size)
+            axis.step(dt_s, turned[k], measured[k], sigma[k], self._acceleration * size)
         self._true = _MEMORY * self._true + moved / size**2
         self._predicted = _MEMORY * self._predicted + expected / size**2
         self.error = memory * self.error + (1 - memory) * error / size**2
@@ -185,8 +192,9 @@ class TargetMotion:
         x, y, width, height = (float(v) for v in xywh_to_cxcywh(box_xywh))
         self.time_s = time_s
         self._sigma = sigma
-        self._plain = _Path((x, y), sigma, math.sqrt(width * height))
+        self._plain = _Path((x, y), sigma, math.sqrt(width * height), _ACCELERATION)
         self._steady: _Path | None = None  # with the turning taken out
+        self._prefers_steady = False
         self._sides = [
             _Axis(math.log(side), _SIZE_SIGMA, _FIRST_SIZE_RATE) for side in (width, height)
         ]
@@ -194,12 +202,7 @@ class TargetMotion:
     @property
     def uses_turning(self) -> bool:
         """Whether the camera's turning is taken out at present."""
-        steady = self._steady
-        return (
-            steady is not None
-            and steady.images >= _SURE_IMAGES
-            and steady.error < _CLEARLY * self._plain.error
-        )
+        return self._steady is not None and self._prefers_steady
 
     @property
     def center(self) -> tuple[float, float]:
@@ -221,17 +224,33 @@ class TargetMotion:
         x, y, width, height = (float(v) for v in xywh_to_cxcywh(box_xywh))
         size = self._size()
         if turn is None:
-            self._steady = None
+            self._steady, self._prefers_steady = None, False
         else:
             if self._steady is None:
-                self._steady = _Path(self._plain.center, self._sigma, size)
+                self._steady = _Path(self._plain.center, self._sigma, size, _STEADY_ACCELERATION)
             moved = turn.move(self._steady.center)
             self._steady.step(dt_s, moved, (x, y), sigma, self._sigma, size)
         self._plain.step(dt_s, _NOTHING, (x, y), sigma, self._sigma, size)
+        self._choose()
         for axis, side in zip(self._sides, (width, height), strict=True):
             axis.step(dt_s, 0.0, math.log(side), _SIZE_SIGMA, _SIZE_ACCELERATION)
         self.time_s = time_s
         self._sigma = sigma
+
+    def _choose(self) -> None:
+        """Take to the turning where it predicts clearly better, and leave it where that ends.
+
+        A camera that follows its target holds it still in the image. Nothing predicts better there
+        than standing still, and says less: turning that has proved right is kept to while its
+        errors do no harm, else velocities with and without it would come by turns.
+        """
+        steady, plain = self._steady, self._plain
+        if steady is None or steady.images < _SURE_IMAGES:
+            return
+        if steady.error < _CLEARLY * plain.error:
+            self._prefers_steady = True
+        elif steady.error > max(_FINE, _CLEARLY * plain.error):
+            self._prefers_steady = False
 
     def at(self, time_s: float, turn: Turn | None = None) -> Prediction:
         """The target at a moment.

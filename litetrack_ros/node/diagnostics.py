@@ -296,8 +296,8 @@ def targets_status(
     level, message = _worst(notices, summary or State.IDLE.name)
     if any(t.state is State.LOST for t in targets):
         level = Level.WARN
-    if not is_enabled:  # then no target is followed, and that selections are refused is right
-        level, message = Level.OK, "disabled"
+    if not is_enabled:
+        message = "disabled"
     return Status(
         "targets",
         level,

@@ -52,6 +52,7 @@ _LATE_S = 0.25  # a box drawn max_s ago takes a moment to get here
 _FULL_SHARE = 0.65  # of the bytes; beyond it old frames are reduced, beyond all of them they go
 _SMALL_SHARE = 0.62  # of the bytes, for the reduced ones of all the time
 _RATE_AFTER_S = 0.2  # frames of so long tell the rate
+_PATIENCE = 0.6  # of the time between frames: so long results come before old frames are reduced
 _UNTOUCHED = 2  # newest frames that are never reduced
 
 
@@ -126,14 +127,18 @@ class FrameRing:
         return _SMALL_SHARE * self.max_bytes / max(1.0, self._wanted_frames)
 
     @property
+    def period_s(self) -> float:
+        """The mean time from one frame to the next, 0 where there are not two."""
+        return self._span_s / max(1, len(self._frames) - 1)
+
+    @property
     def _span_s(self) -> float:
         return self._frames[-1].arrival_s - self._frames[0].arrival_s if self._frames else 0.0
 
     @property
     def _wanted_frames(self) -> float:
         """How many frames of this rate all the time has."""
-        span_s = self._span_s
-        return self.max_s * ((len(self._frames) - 1) / span_s if span_s > 0 else 1.0)
+        return self.max_s / (self.period_s or 1.0)
 
     @property
     def _reduced_bytes(self) -> float:
@@ -275,12 +280,18 @@ class FrameSlot:
             return [held for held in self._ring.after(frame) if held is not self._slot]
 
     def wait_to_reduce(self, timeout_s: float) -> tuple[ReceivedFrame, float] | None:
-        """A frame to be made small and how many bytes it may have then; None after the time."""
+        """A frame to be made small and how many bytes it may have then; None after the time.
+
+        While a frame waits or is in work its results come first, unless that lasts: all frames
+        have to become small in time.
+        """
         with self._room:
-            frame = self._ring.to_reduce()
-            if frame is None:
+            if self._ring.to_reduce() is None:
                 self._room.wait(timeout_s)
-                frame = self._ring.to_reduce()
+            if self._ring.to_reduce() is not None:
+                patience_s = _PATIENCE * self._ring.period_s
+                self._room.wait_for(lambda: not self._counts[Fate.WAITING], patience_s)
+            frame = self._ring.to_reduce()
             return None if frame is None else (frame, self._ring.small_bytes)
 
     def replace(self, frame: ReceivedFrame, message: Any, size_bytes: int) -> None:
@@ -326,3 +337,4 @@ class FrameSlot:
         self._counts[frame.fate] -= 1
         self._counts[fate] += 1
         frame.fate = fate
+        self._room.notify()

@@ -311,6 +311,7 @@ class TrackerNode(LifecycleNode):
             response.success, response.message = False, self._why_not()
             return response
         session.is_enabled = request.data
+        self._board.end("init_refused")
         if request.data:
             session.slot.open()
         else:

@@ -20,6 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -55,11 +56,11 @@ class NodeProcess:
         model: ModelChoice,
         namespace: str,
         log_path: Path,
-        parameters: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
         command: Sequence[str] = DEFAULT_COMMAND,
     ) -> None:
         words = [*command, "--ros-args", "-r", f"__ns:={namespace}"]
-        words += ["-r", "/diagnostics:=diagnostics"]
+        words += ["-r", "/diagnostics:=diagnostics", "-r", "/clock:=clock"]
         for name, value in {**dataclasses.asdict(model), **(parameters or {})}.items():
             words += ["-p", f"{name}:={json.dumps(value)}"]  # JSON is YAML, its strings quoted
         self._log_path = log_path

@@ -76,6 +76,7 @@ VERBS: dict[str, dict[str, str]] = {
         "health": "is a running node active and without an ERROR; for health checks",
         "overhead": "measure the node's own share of the latency, beside a bare subscriber",
         "prediction": "score boxes that are moved on to the moment of use, and their covariance",
+        "follow": "let a made pan-tilt camera follow a target, with prediction and without",
     },
     "bag": {
         "record": "make a bag from a video, a folder of images or a sequence",

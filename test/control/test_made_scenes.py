@@ -4,23 +4,28 @@ import math
 
 import numpy as np
 import pytest
-from turning_scene import Sight, TurningScene
 
 import litetrack_ros as lt
 from litetrack_ros.control.bearing import bearing_of
 from litetrack_ros.control.camera_model import Calibration, CameraModel
 from litetrack_ros.control.motion import box_sigma
+from litetrack_ros.replay.turning_scene import Sight, TurningScene
 
 NO_P = (0.0,) * 12
+RATIONAL = (5.2, 1.9, 3e-4, -2e-4, 0.07, 5.55, 3.4, 0.42)
 
 
 def k(focal: float) -> tuple:
     return (focal, 0.0, 319.5, 0.0, focal, 239.5, 0.0, 0.0, 1.0)
 
 
+# Angles of view across, distortion included.
 LENSES = {
-    "60 plumb_bob": ("plumb_bob", (-0.2, 0.05, 1e-3, -5e-4, 0.0), k(554.0)),
-    "90 plumb_bob": ("plumb_bob", (-0.1, 0.01, 2e-4, -3e-4, 0.0), k(320.0)),
+    "60 plumb_bob": ("plumb_bob", (-0.2, 0.05, 1e-3, -5e-4, 0.0), k(591.0)),
+    "90 plumb_bob": ("plumb_bob", (-0.1, 0.01, 2e-4, -3e-4, 0.0), k(352.0)),
+    "60 rational": ("rational_polynomial", RATIONAL, k(611.0)),
+    "90 rational": ("rational_polynomial", RATIONAL, k(406.0)),
+    "160 equidistant": ("equidistant", (-0.02, 0.004, -0.001, 0.0001), k(236.0)),
 }
 
 

@@ -160,3 +160,27 @@ def test_the_cameras_own_turning_is_taken_out():
 def test_wrong_inertial_data_are_left_aside(claimed: float):
     with_turn, without = run_turning(claimed)
     assert with_turn < 1.1 * without
+
+
+def test_turning_that_proved_right_is_kept_while_the_camera_follows():
+    """A target that is held in the middle of the image has the camera's own rate."""
+    rate, rng = 0.3, np.random.default_rng(3)
+    sigma = box_sigma((0, 0, 40, 40), 0.99, True)
+
+    def yaw(t: float) -> float:  # it shakes before a target that stands, then follows to the left
+        return 0.1 * math.sin(9 * t) if t < 1.5 else rate * (t - 1.5)
+
+    def play(claimed: float) -> TargetMotion:
+        motion = TargetMotion((*(sight(yaw(0)) - 20), 40, 40), sigma, 0.0)
+        for index in range(1, 90):
+            t, before = index / RATE, (index - 1) / RATE
+            center = sight(yaw(t)) if t < 1.5 else np.array([320.0, 240.0])
+            turn = Turn(CAMERA, turned_left(claimed * (yaw(t) - yaw(before))))
+            motion.update((*(center + rng.normal(0, 0.5, 2) - 20), 40, 40), sigma, t, turn)
+        return motion
+
+    right = play(1.0)
+    assert right.uses_turning
+    here = Turn(CAMERA, np.eye(3))
+    assert right.at(right.time_s, here).velocity[0] == pytest.approx(-FOCAL * rate, rel=0.2)
+    assert not play(-1.0).uses_turning

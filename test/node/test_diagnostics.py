@@ -95,10 +95,6 @@ def test_lost_warns_and_idle_and_disabled_are_well() -> None:
     assert _targets(State.TRACKING).level is Level.OK
     assert _targets().level is Level.OK
     assert _targets(is_enabled=False).level is Level.OK
-    board = NoticeBoard(lambda _: None)
-    board.post("init_refused", "a selection was refused")
-    assert targets_status([], True, RequestCounts(), board.active()).level is Level.WARN
-    assert targets_status([], False, RequestCounts(), board.active()).level is Level.OK
 
 
 @pytest.mark.ros
@@ -273,4 +269,10 @@ def test_what_is_refused_is_told_with_the_reason(
     tells("targets", "target 'nan' refused", lambda: client.select((np.nan, 1, 2, 3), 0, "nan"))
     tells("targets", "target 'out' refused", lambda: client.select((500, 1, 20, 20), 0, "out"))
     assert client.call(SetBool, "enable", SetBool.Request(data=False), repeat_s=3).success
+
+    def is_well() -> bool:
+        status = _statuses(client).get("targets")
+        return status is not None and status.level == OK and status.message == "disabled"
+
+    client.spin_until(is_well, 5, "the end of what was refused before")
     tells("targets", "disabled", lambda: client.select(box))

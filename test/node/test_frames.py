@@ -112,6 +112,21 @@ def test_a_frame_that_waits_or_is_in_work_is_not_reduced() -> None:
     assert ring.to_reduce() is ring.frames[1]
 
 
+@pytest.mark.parametrize("is_in_work", [True, False])
+def test_results_come_before_old_frames_are_reduced_unless_they_take_long(is_in_work: bool) -> None:
+    slot = FrameSlot(FrameRing(max_s=30.0, max_bytes=1000))
+    for index in range(5):
+        slot.put(_frame(index, 190, arrival_s=0.5 * index))
+        frame = slot.take()
+        assert frame is not None
+        if index < 4 or not is_in_work:
+            slot.settle(frame, Fate.PROCESSED)
+    start = time.monotonic()
+    found = slot.wait_to_reduce(0.0)
+    assert found is not None and found[0] is slot.frames()[0]
+    assert (time.monotonic() - start >= 0.6 * 0.5) == is_in_work
+
+
 def test_the_newest_frame_wins() -> None:
     slot = _slot()
     frames = [_frame(stamp) for stamp in range(3)]

@@ -9,11 +9,10 @@ import pytest
 from reference_model import reference_scene
 from small_models import small_backend
 
-from litetrack_ros.backends.base import Predictions, TemplateFeatures
+from litetrack_ros.backends.base import Crops, PassingBackend, Predictions, TemplateFeatures
 from litetrack_ros.backends.torch_backend import TorchBackend
 from litetrack_ros.config import Calibration, Logistic, TrackerConfig
 from litetrack_ros.errors import BoxError, ConfigError
-from litetrack_ros.images import Uint8Image
 from litetrack_ros.tracker.confidence import candidate_features, held_features, probability
 from litetrack_ros.tracker.state import State
 from litetrack_ros.tracker.tracker import MultiTracker, Tracker
@@ -31,18 +30,15 @@ CALIBRATED = TrackerConfig(
 Change = Callable[[Predictions], Predictions]
 
 
-class Scripted:
+class Scripted(PassingBackend):
     """A real backend whose answers are changed by a script, one entry a search."""
 
     def __init__(self, inner: TorchBackend, script: list[Change]) -> None:
-        self.inner = inner
-        self.model_config, self.tracker_config = inner.model_config, inner.tracker_config
-        self.info, self.encode_template, self.stack = inner.info, inner.encode_template, inner.stack
-        self.cut, self.token_keys = inner.cut, inner.token_keys
+        super().__init__(inner)
         self.script = iter(script)
 
-    def search(self, crops: Uint8Image, templates: TemplateFeatures) -> Predictions:
-        return next(self.script)(self.inner.search(crops, templates))
+    def search(self, crops: Crops, templates: TemplateFeatures) -> Predictions:
+        return next(self.script)(super().search(crops, templates))
 
 
 def peak(score: float) -> Change:
@@ -199,7 +195,7 @@ def test_answers_that_stay_none_end_in_lost() -> None:
 
 def test_a_template_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = Scripted(small_backend(), [])
-    encode = backend.inner.encode_template
+    encode = backend.encode_template
 
     def spoiled(*arguments: Any) -> TemplateFeatures:
         keys, values = encode(*arguments)
