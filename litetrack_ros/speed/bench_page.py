@@ -77,8 +77,8 @@ def page(found: Results) -> str:
                 ["way", "provider", "device", "load and warm-up s", "process MB", "graphs MB",
                  "device MB", "grown MB", "over calls"], memory)),
             Section("Faults, and training", table=Table([], said) if said else None),
-            Section("Not measured here", table=Table(
-                ["what", "why"], [list(pair) for pair in found.absent.items()])),
+            Section("Not measured here", "What, and why.", table=Table(
+                [], [list(pair) for pair in found.absent.items()])),
             Section("The machine", table=Table([], about)),
         ],
     )  # fmt: skip
