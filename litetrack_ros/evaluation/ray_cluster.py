@@ -20,6 +20,9 @@ from litetrack_ros.opencv import cv2
 from litetrack_ros.version import __version__
 
 LOCAL = "local"  # the address of a cluster of this machine alone, for the time of a run
+# Of a local cluster: it tells nobody, and its workers give way to others no more than processes do
+# (Ray's own niceness is 15).
+LOCAL_SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
 ATTEMPTS = 3  # at a job
 CHANCE = 0.01  # below it, deaths of workers at one job are no accident
 MOST_DEATHS = 20  # at one job, whatever happens to the others
@@ -207,7 +210,8 @@ def _connected(address: str, workers: int) -> Iterator[Any]:
     quiet = {"log_to_driver": False, "logging_level": "error"}
     try:
         if address == LOCAL:
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+            for name, value in LOCAL_SETTINGS.items():
+                os.environ.setdefault(name, value)
             ray.init(num_cpus=workers, include_dashboard=False, **quiet)
         else:
             ray.init(address, **quiet)

@@ -23,7 +23,7 @@ import cv2
 from litetrack_ros.config import DEFAULT_CHOICE
 from litetrack_ros.datasets.sequences import AnnotatedSequence, find_sequences
 from litetrack_ros.evaluation.executors import Executor, ProcessPool
-from litetrack_ros.evaluation.ray_cluster import RayCluster
+from litetrack_ros.evaluation.ray_cluster import LOCAL_SETTINGS, RayCluster
 from litetrack_ros.evaluation.runner import MakeTracker, plan, run_all
 from litetrack_ros.evaluation.trackers import LITETRACK, TrackerChoice
 from litetrack_ros.media.scene import DrawnScene
@@ -53,6 +53,7 @@ def main() -> None:
     root = Path(__file__).resolve().parents[2]
     sys.path.insert(0, str(root / "test/helpers"))
     os.environ["PYTHONPATH"] = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
+    os.environ.update(LOCAL_SETTINGS)
     import ray
     from killed_workers import kill_some
     from ray.cluster_utils import Cluster

@@ -24,6 +24,7 @@ class Request:
     images: int
     rate: float
     default_dds: bool
+    control: bool
     json: Path | None
 
 
@@ -42,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="send with the DDS's own settings, not with config/fastdds_images.xml",
     )
+    parser.add_argument(
+        "--control",
+        action="store_true",
+        help="beside a node with predictions, bearings and ranges from depth, instead of beside a "
+        "bare subscriber: what they add",
+    )
     add_json_argument(parser)
 
 
@@ -56,6 +63,8 @@ def run(request: Request) -> int:
     if not request.default_dds:
         use_image_profile()
     width, height = (int(side) for side in request.size.split("x"))
+    if request.control:
+        return _run_control(request, (width, height))
     result = measure_overhead(request.model, (width, height), request.images, request.rate)
     receiving = measure_receiving((width, height), min(100, request.images))
     samples = {
@@ -72,6 +81,29 @@ def run(request: Request) -> int:
     print(f"stamp to callback: node over bare subscriber, medians: {ratio:.2f}")
     print(f"{result.sent} images sent to the node, {result.lost} without a box")
     write_json(request.json, _figures(request, samples, ratio, result.lost))
+    return 0
+
+
+def _run_control(request: Request, size_px: tuple[int, int]) -> int:
+    from litetrack_ros.replay.control_overhead import SIDES, measure_control
+
+    result = measure_control(request.model, size_px, request.images, request.rate)
+    samples = {
+        f"{what}, less model; control {side}": found[side]
+        for what, found in (
+            ("callback to publish() of boxes", result.until_boxes),
+            ("image sent to last message here", result.until_all),
+        )
+        for side in SIDES
+    }
+    rows = [[name, str(len(values)), *_cells(values)] for name, values in samples.items()]
+    print(format_table(["ms", "images", *(f"p{p}" for p in _PERCENTILES)], rows))
+    growth = {f"p{p}": result.growth(p) for p in _PERCENTILES}
+    for name, (until_boxes, until_all) in growth.items():
+        print(f"growth at {name}: {until_boxes:+.2f} ms to the boxes, {until_all:+.2f} ms to all")
+    print(f"images without an answer: {result.unanswered}")
+    figures = {"growth_ms": growth, "samples_ms": samples, "unanswered": result.unanswered}
+    write_json(request.json, figures)
     return 0
 
 
