@@ -78,7 +78,8 @@ def page(found: Results) -> str:
             Section("Start and memory", table=Table(
                 ["way", "provider", "device", "load and warm-up s", "process MB", "graphs MB",
                  "device MB", "grown MB", "over calls"], memory)),
-            Section("Faults, and training", "" if said else _NONE, table=Table([], said) if said else None),
+            Section("Faults, and training", "" if said else _NONE,
+                    table=Table([], said) if said else None),
             Section("Not measured here", "What, and why.", table=Table(
                 [], [list(pair) for pair in found.absent.items()])),
             Section("The machine", table=Table([], about)),
