@@ -2,7 +2,8 @@
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -46,14 +47,19 @@ class Answers:
         """What :meth:`write` wrote; None where it did not."""
         return Answers(**json.loads(path.read_text())) if path.is_file() else None
 
+    def keep(self, names: Collection[str]) -> None:
+        """Leave out the closed loops of other sequences."""
+        self.ao = {name: ao for name, ao in self.ao.items() if name in names}
+        self.is_tracking = {name: self.is_tracking[name] for name in self.ao}
+
     def overlaps_with(self, other: "Answers") -> list[float]:
-        """Of both's boxes in the same crops, ``(K,)``."""
+        """Of both's boxes in the same crops, ``(K,)``, as far as both had the time."""
 
         def corners(boxes: list[list[float]]) -> FloatArray:
             cx, cy, w, h = np.array(boxes).reshape(-1, 4).T
             return np.stack([cx - w / 2, cy - h / 2, w, h], axis=1)
 
-        pairs = zip(corners(self.boxes), corners(other.boxes), strict=True)
+        pairs = zip(corners(self.boxes), corners(other.boxes), strict=False)
         return [float(overlap(one, two)) for one, two in pairs]
 
     def states_differ(self, other: "Answers") -> float:
@@ -66,21 +72,27 @@ class Answers:
         return float(np.mean(pairs)) if pairs else 0.0
 
 
-def answers_of(backend: Backend, folders: Sequence[str], is_random: bool) -> Answers:
+def answers_of(
+    backend: Backend, folders: Sequence[str], is_random: bool, seconds: float
+) -> Answers:
     """Ask a backend.
 
     Args:
         backend: open.
         folders: of sequences; none is the drawn scene.
+        seconds: after which no further sequence is begun.
         is_random: of random weights only the boxes are asked for, on a few frames.
     """
     found = Answers([], {}, {})
     frames = _RANDOM_FRAMES if is_random else FRAMES
+    end_s = time.monotonic() + seconds
     for name, pairs in _scenes(folders, frames):
         found.boxes += _teacher_forced(backend, pairs)
         if is_random:
             continue
         found.ao[name], found.is_tracking[name] = _closed_loop(backend, pairs)
+        if time.monotonic() > end_s:
+            break
     return found
 
 

@@ -7,6 +7,7 @@ from litetrack_ros.speed.bench import Results
 from litetrack_ros.speed.bench_way import LARGE_STEP, TARGETS
 
 _STAGES = ("crop", "model", "decode")
+_NONE = "None: see what was not measured."
 _KEPT = ("template", "upload the image")
 
 
@@ -68,7 +69,8 @@ def page(found: Results) -> str:
             Section("Parts, ms: median / p99", "Crop, model and decode are stages of the whole "
                     "step; the others are measured by themselves, each waited for.",
                     table=Table(["part", *rows], part_rows)),
-            Section("The authors' network: search ms, and ours over it", table=Table(
+            Section("The authors' network: search ms, and ours over it",
+                    "" if theirs else _NONE, table=Table(
                 ["theirs", "median / p99", *_large(rows)], theirs) if theirs else None),
             Section("The same boxes as the CPU in fp32?", "Overlap in the same crops, and mean "
                     "overlap with the truth in closed loop (in brackets less the CPU's).",
@@ -76,9 +78,10 @@ def page(found: Results) -> str:
             Section("Start and memory", table=Table(
                 ["way", "provider", "device", "load and warm-up s", "process MB", "graphs MB",
                  "device MB", "grown MB", "over calls"], memory)),
-            Section("Faults, and training", table=Table([], said) if said else None),
-            Section("Not measured here", table=Table(
-                ["what", "why"], [list(pair) for pair in found.absent.items()])),
+            Section("Faults, and training", "" if said else _NONE,
+                    table=Table([], said) if said else None),
+            Section("Not measured here", "What, and why.", table=Table(
+                [], [list(pair) for pair in found.absent.items()])),
             Section("The machine", table=Table([], about)),
         ],
     )  # fmt: skip

@@ -12,15 +12,6 @@ from litetrack_ros.media.scene import DrawnScene
 torch = pytest.importorskip("torch")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other after every small step are slow on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 BOXES = [
     (300, 200, 60, 48), (0, 0, 40, 30), (600, 450, 40, 30), (-30, 100, 50, 60), (100, 460, 90, 60),
     (1, 1, 638, 478), (320.4, 240.6, 8.2, 9.7), (200, 100, 64, 64), (637, 477, 3, 3),

@@ -9,15 +9,6 @@ from saved_models import boxes_norm, noise_crops, save_small
 torch = pytest.importorskip("torch")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other after every small step are slow on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(params=["cpu", "cuda"])
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     """The small model with fixed places and without, on a device."""

@@ -101,3 +101,33 @@ def test_the_whole_bench_on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert "training, 200 steps" in found["absent"]
     text = out.with_suffix(".html").read_text()
     assert "Not measured here" in text and "onnx cpu fp32" in text
+
+
+def test_the_page_shows_ways_with_other_measures_beside_each_other() -> None:
+    """Also without a GPU's memory, with random weights, and with the authors' network."""
+    bench_page = pytest.importorskip("litetrack_ros.speed.bench_page")
+    pytest.importorskip("bokeh")
+    times = {"p50": 2.0, "p95": 3.0, "p99": 4.0, "count": 9}
+    row = {
+        "provider": "cpu", "device_name": "x", "is_random": False, "load_and_warm_up_s": 1.0,
+        "teacher_forced": {"mean": 0.9987, "least": 0.9912}, "ao": {"one": 0.7},
+        "ao_reference": {"one": 0.71}, "state_differs": 0.005, "peak_memory_mb": 100.0,
+        "graph_memory_mb": 0.0, "device_memory_mb": None, "device_memory_grown_mb": None,
+        "calls": 9, "times_ms": dict.fromkeys(
+            ["step 1", "step 2", "step 4", "step 8", "step 4: decode", "search 1"], times),
+    }  # fmt: skip
+    large = {**row, "is_random": True, "ao": {}, "ao_reference": {}, "device_memory_mb": 900.0}
+    large["times_ms"] = {**row["times_ms"], "search 1": {**times, "p50": 0.5}}
+    found = bench.Results(
+        {"cpu": "x"},
+        {"model": "m"},
+        {"torch cpu fp32": row, "b4 random, torch cuda fp16 graph": large},
+        {"b4 random, authors' cuda fp16": {"times_ms": {"search 1": times}}},
+        {"torch cuda fp32": "because"},
+        {"the device's memory is full, without a fallback": "the end"},
+        {"steps": 200, "pairs_per_s": 123.4},
+    )
+    text = bench_page.page(found)
+    for words in ("0.9987", "0.9912", "0.700 (-0.010)", "none seen", "900.0", "because", "the end",
+                  "step 4: decode", "2.00 / 4.00", "0.25", "123", "authors"):  # fmt: skip
+        assert words in text, words
