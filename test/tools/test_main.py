@@ -15,6 +15,7 @@ import pytest
 import litetrack_ros
 from litetrack_ros.config import ModelChoice
 from litetrack_ros.tools.main import NOUNS, VERBS, load_verb, main
+from litetrack_ros.tools.workers import WorkerChoice
 
 COMMAND = [sys.executable, "-m", "litetrack_ros.tools.main"]
 # A suite that a script starts in the background ignores SIGINT, and its children inherit that.
@@ -25,7 +26,7 @@ TAKES_CTRL_C = (
 
 
 EVERY_VERB = [(noun, verb) for noun, verbs in VERBS.items() for verb in verbs]
-NO_VERBS = {"__init__", "main", "arguments"}
+NO_VERBS = {"__init__", "main", "arguments", "workers"}
 
 
 def test_every_module_of_the_command_is_a_verb_with_a_line_of_help():
@@ -54,8 +55,11 @@ def test_every_argument_is_a_field_of_the_request(noun: str, verb: str):
     parser = argparse.ArgumentParser(add_help=False)
     module.add_arguments(parser)
     fields = {field.name for field in dataclasses.fields(module.Request)}
-    if get_type_hints(module.Request).get("model") is ModelChoice:
+    kinds = get_type_hints(module.Request)
+    if kinds.get("model") is ModelChoice:
         fields |= {"backend", "device", "precision"}
+    if kinds.get("workers") is WorkerChoice:
+        fields = fields - {"workers"} | {"jobs", "ray", "gpu_part"}
     assert fields == {action.dest for action in parser._actions}
 
 
