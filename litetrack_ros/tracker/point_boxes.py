@@ -197,9 +197,10 @@ def cut_square(picture_bgr: Uint8Image, center_xy: tuple[int, int], side_px: int
     inside = picture_bgr[top:bottom, left:right]
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     square = np.full((CROP_PX, CROP_PX, 3), GREY, dtype=np.uint8)
-    square[to_top:to_bottom, to_left:to_right] = cv2.resize(
-        inside, (to_right - to_left, to_bottom - to_top), interpolation=way
-    )
+    if inside.shape[:2] != (1, 1):  # OpenCV before 4.5.5 refuses an array of one pixel
+        size = (to_right - to_left, to_bottom - to_top)
+        inside = np.asarray(cv2.resize(inside, size, interpolation=way), dtype=np.uint8)
+    square[to_top:to_bottom, to_left:to_right] = inside
     return square
 
 
