@@ -14,7 +14,8 @@ from litetrack_ros.images import ColorOrder, Image, to_rgb8
 from litetrack_ros.opencv import cv2
 from litetrack_ros.tracker.looks import Float32Array, colour_shares, weighted
 
-_REDUCED_PX = 120  # short side
+_REDUCED_PX = 120  # short side ...
+_LONGEST_PX = 1200  # ... but the long one at most this, of pictures that are nearly lines
 _STEP = 0.65  # of a window's side, between two of the raster
 _LEAST_SIDE_PX = 16.0  # of a window: of smaller ones there would be too many
 _LEAST_SHARE = 1e-4  # of a colour in the picture
@@ -45,7 +46,7 @@ class Proposals:
         """Take the next picture."""
         height, width = image.shape[:2]
         self._frame += 1
-        self._scale = min(1.0, _REDUCED_PX / min(height, width))
+        self._scale = min(1.0, _REDUCED_PX / min(height, width), _LONGEST_PX / max(height, width))
         size = max(1, round(width * self._scale)), max(1, round(height * self._scale))
         small = to_rgb8(cv2.resize(image, size, interpolation=cv2.INTER_NEAREST), color_order)
         ratio = self._colours / np.maximum(colour_shares(small), _LEAST_SHARE)
@@ -68,6 +69,7 @@ class Proposals:
             left[y0 : y1 + 1, x0 : x1 + 1] = -1.0
         row, column = np.unravel_index(int(left.argmax()), left.shape)
         center = (np.array([column, row], dtype=np.float64) + 0.5) / self._scale
+        center = np.minimum(center, self._shape[::-1])  # a line is less than a pixel wide, reduced
         self.visit(center)
         return center
 
