@@ -77,6 +77,16 @@ def test_the_reference_is_asked_once(tmp_path: Path) -> None:
         assert 0 <= times["p50"] <= times["p95"] <= times["p99"] and times["count"] >= 5
 
 
+def test_sequences_that_are_none_are_named_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from litetrack_ros.tools.main import main
+
+    nowhere = str(tmp_path / "nowhere")
+    assert main(["model", "bench", "--sequences", nowhere, "-o", str(tmp_path / "bench")]) == 2
+    assert f"there is no folder {nowhere}" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_the_whole_bench_on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from litetrack_ros.tools.main import main

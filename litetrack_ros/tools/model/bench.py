@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from litetrack_ros.config import DEFAULT_MODEL
+from litetrack_ros.datasets.sequences import find_sequences
 from litetrack_ros.files import scratch_folder, write_text
 from litetrack_ros.report.tables import format_table, write_json
 
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=[],
         metavar="DIR",
-        help="sequence folders for closed loops; without, the drawn scene",
+        help="sequences for closed loops, or folders of them; without, the drawn scene",
     )
     parser.add_argument(
         "--train-data", type=Path, metavar="DIR", help="materials, to train 200 steps on a GPU"
@@ -54,10 +55,11 @@ def run(request: Request) -> int:
     from litetrack_ros.speed.bench import run_bench
     from litetrack_ros.speed.bench_page import page
 
+    sequences = [sequence.folder for sequence in find_sequences(request.sequences)]
     with scratch_folder("bench") as folder:
         found = run_bench(
             request.model,
-            request.sequences,
+            sequences,
             request.train_data,
             request.against,
             60.0 * request.minutes,

@@ -4,6 +4,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from litetrack_ros.datasets.sequences import find_sequences
 from litetrack_ros.resources import share_dir
 from litetrack_ros.speed.bundle import write_bundle
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="sequence folders; the first frames of the six smallest are packed",
+        help="sequences, or folders of them; the first frames of the six smallest are packed",
     )
     parser.add_argument(
         "--materials",
@@ -38,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(request: Request) -> int:
     """Write it, and say how to use it."""
-    sizes = write_bundle(request.out, share_dir(), request.sequences, request.materials)
+    sequences = [sequence.folder for sequence in find_sequences(request.sequences)]
+    sizes = write_bundle(request.out, share_dir(), sequences, request.materials)
     print(", ".join(f"{part} {size / 1e6:.1f} MB" for part, size in sizes.items()))
     data = " --train-data materials" if request.materials is not None else ""
     print(
