@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,6 +15,7 @@ from litetrack_ros.media.scene import DrawnScene
 
 torch = pytest.importorskip("torch")
 
+DEVELOPMENT = Path(__file__).resolve().parents[3] / "shared" / "development"
 
 BOXES = [
     (300, 200, 60, 48), (0, 0, 40, 30), (600, 450, 40, 30), (-30, 100, 50, 60), (100, 460, 90, 60),
@@ -123,6 +128,28 @@ def test_closed_loop_boxes_stay_within_half_a_pixel(pair) -> None:
     there, here = (np.array(boxes) for boxes in found)
     assert there.shape == here.shape == (6, 2, 4)
     assert np.abs(there - here).mean() < 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DEVELOPMENT.is_dir(), reason=f"{DEVELOPMENT} does not exist")
+def test_closed_loops_on_real_sequences_stay_within_half_a_pixel(pair) -> None:
+    """Sequences whose targets the shipped model does not lose; LITETRACK_CROP_FRAMES of each."""
+    from litetrack_ros.datasets.sequences import read_sequence
+    from litetrack_ros.tracker.following import follow
+    from litetrack_ros.tracker.tracker import Tracker
+
+    count = int(os.environ.get("LITETRACK_CROP_FRAMES", "25"))
+    for name in ("otb_couple", "otb_dog1", "tb_biker", "tlp_carchase2", "uavdt_s1606"):
+        sequence = read_sequence(DEVELOPMENT / name)
+        found = []
+        for backend in pair:
+            images = (frame.image for frame in itertools.islice(sequence.frames(), count))
+            steps = follow(Tracker(backend), images, sequence.boxes_xywh[0])
+            found.append([step.result.box_xywh for step in steps if step.result is not None])
+        there, here = (np.array(boxes) for boxes in found)
+        off = np.abs(there - here)
+        print(f"{name}: {len(there)} boxes, {off.mean():.4f} px off, at most {off.max():.3f}")
+        assert there.shape == here.shape and off.mean() < 0.5
 
 
 def test_only_images_of_three_channels_and_8_bits_are_cut_there(pair) -> None:
