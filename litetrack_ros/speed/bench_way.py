@@ -6,7 +6,6 @@ starts it.
 
 import functools
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -145,8 +144,7 @@ def measure(job: Job) -> dict[str, Any]:
         "ao_reference": wanted.ao,
         "state_differs": own.states_differ(wanted),
         "times_ms": times,
-        # Linux counts in KiB.
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
+        "peak_memory_mb": timing.peak_memory_mb(),
         "graph_memory_mb": getattr(backend, "graph_memory_bytes", 0) / 1e6,
         "device_memory_mb": after,
         "device_memory_grown_mb": None if after is None or before is None else after - before,
