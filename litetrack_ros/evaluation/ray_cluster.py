@@ -113,7 +113,7 @@ class RayCluster(Generic[State]):
                         raise BackendError(f"the node {node} cannot take part: {fault}")
                     false_starts = 0
                     continue
-                work.done(index)
+                work.done()
                 work.assign()  # before this process turns to the result
                 for _ in range(work.jobs[index].frames):
                     self.on_frame()
@@ -166,7 +166,7 @@ class _Work(Generic[Result]):
             reference = worker.do.remote(self.jobs[index], files)
             self.busy[reference] = (worker, index)
 
-    def done(self, index: int) -> None:
+    def done(self) -> None:
         """A job's result is there."""
         self._done += 1
 

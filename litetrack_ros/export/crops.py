@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from litetrack_ros.config import ModelConfig
-from litetrack_ros.crop import CropRegion, extract_crop
+from litetrack_ros.crop import CropRegion, extract_crops
 from litetrack_ros.datasets.sequences import AnnotatedSequence
 from litetrack_ros.errors import DatasetError
-from litetrack_ros.images import Uint8Image, to_rgb8
+from litetrack_ros.images import Uint8Image
 from litetrack_ros.tracker.decode import template_box_xyxy_norm
 
 
@@ -59,9 +59,9 @@ def _pairs_of(sequence: AnnotatedSequence, model: ModelConfig, count: int) -> It
     for index, frame in enumerate(sequence.frames()):
         if template is None or box_norm is None:
             region = CropRegion.around(boxes[0], model.template_factor, model.template_size)
-            template = to_rgb8(extract_crop(frame.image, region))[None]
+            template = extract_crops(frame.image, [region], "bgr")
             box_norm = template_box_xyxy_norm(boxes[0], region, model.decode)[None]
         if index in chosen:
             region = CropRegion.around(boxes[index - 1], model.search_factor, model.search_size)
-            search = to_rgb8(extract_crop(frame.image, region))[None]
+            search = extract_crops(frame.image, [region], "bgr")
             yield CropPair(template, box_norm, search, region)

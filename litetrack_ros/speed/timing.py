@@ -17,11 +17,11 @@ import numpy as np
 from litetrack_ros.backends.base import Backend, TemplateFeatures
 from litetrack_ros.backends.registry import open_backend
 from litetrack_ros.config import ModelChoice, TrackerConfig, variant
-from litetrack_ros.crop import CropRegion, extract_crop
+from litetrack_ros.crop import CropRegion, extract_crops
 from litetrack_ros.errors import BackendError
 from litetrack_ros.evaluation.trackers import OpenCvTracker
 from litetrack_ros.geometry import FloatArray
-from litetrack_ros.images import Uint8Image, to_rgb8
+from litetrack_ros.images import Uint8Image
 from litetrack_ros.media.scene import DrawnScene
 from litetrack_ros.tracker.decode import template_box_xyxy_norm
 from litetrack_ros.tracker.tracker import MultiTracker
@@ -221,9 +221,9 @@ def export_random_model(path: Path, precision: str, max_targets: int) -> None:
         search = CropRegion.around(box, model.search_factor, model.search_size)
         pairs.append(
             CropPair(
-                to_rgb8(extract_crop(image, template))[None],
+                extract_crops(image, [template], "bgr"),
                 template_box_xyxy_norm(box, template, model.decode)[None],
-                to_rgb8(extract_crop(image, search))[None],
+                extract_crops(image, [search], "bgr"),
                 search,
             )
         )

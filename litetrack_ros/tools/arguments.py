@@ -85,6 +85,18 @@ def add_json_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as JSON")
 
 
+def add_set_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``DIR`` and ``--set``, a data set to train on and which one it is."""
+    parser.add_argument("dir", type=Path, metavar="DIR", help="the data set's folder")
+    parser.add_argument(
+        "--set",
+        dest="name",
+        metavar="NAME",
+        help="which data set and split, such as got10k_vottrain or lasot_train (a wrong name lists "
+        "them all); by default what the folder looks like",
+    )
+
+
 def add_long_term_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--long-term`` and ``--frame-rate``."""
     parser.add_argument(

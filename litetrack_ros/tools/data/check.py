@@ -7,7 +7,7 @@ from pathlib import Path
 from litetrack_ros.datasets.catalogue import guess_set, open_set
 from litetrack_ros.datasets.training_set import check_set
 from litetrack_ros.report.tables import format_table, write_json
-from litetrack_ros.tools.arguments import Progress, add_json_argument
+from litetrack_ros.tools.arguments import Progress, add_json_argument, add_set_arguments
 
 EXIT_INCOMPLETE = 1
 
@@ -23,14 +23,7 @@ class Request:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("dir", type=Path, metavar="DIR", help="the data set's folder")
-    parser.add_argument(
-        "--set",
-        dest="name",
-        metavar="NAME",
-        help="which data set and split, such as got10k_vottrain or lasot_train (a wrong name lists "
-        "them all); by default what the folder looks like",
-    )
+    add_set_arguments(parser)
     add_json_argument(parser)
 
 

@@ -83,28 +83,35 @@ def _jobs(request: Request) -> list[LabelJob]:
         raise ConfigError(f"{request.video} has a box for each video: leave --init-box away")
     listed = Path(request.video)
     jobs = []
-    try:
-        with listed.open(encoding="utf-8", newline="") as stream:
-            for number, row in enumerate(csv.reader(stream), start=1):
-                if not row:
-                    continue
-                try:
-                    video, *box = row
-                    x, y, w, h = map(float, box)
-                except ValueError:
-                    raise DatasetError(
-                        f"{listed}, line {number}: expected VIDEO,X,Y,W,H, found '{','.join(row)}'"
-                    ) from None
-                place = listed.parent / video
-                output = request.output / place.stem
-                jobs.append(LabelJob(str(place), (x, y, w, h), output, *size))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read {listed}: {error}") from error
+    for place, box_xywh in _read_list(listed):
+        jobs.append(LabelJob(str(place), box_xywh, request.output / place.stem, *size))
     outputs = [job.output for job in jobs]
     for output in outputs:
         if outputs.count(output) > 1:
             raise DatasetError(f"two videos in {listed} would be written to {output}: rename one")
     return jobs
+
+
+def _read_list(listed: Path) -> list[tuple[Path, tuple[float, ...]]]:
+    """The videos of a list, and the object's box in each."""
+    try:
+        with listed.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.reader(stream))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"cannot read {listed}: {error}") from error
+    found: list[tuple[Path, tuple[float, ...]]] = []
+    for number, row in enumerate(rows, start=1):
+        if not row:
+            continue
+        try:
+            video, *box = row
+            x, y, w, h = map(float, box)
+        except ValueError:
+            raise DatasetError(
+                f"{listed}, line {number}: expected VIDEO,X,Y,W,H, found '{','.join(row)}'"
+            ) from None
+        found.append((listed.parent / video, (x, y, w, h)))
+    return found
 
 
 def _is_list(request: Request) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from litetrack_ros.datasets.catalogue import guess_set, open_set
 from litetrack_ros.datasets.shards import SHARD_MB, write_shards
 from litetrack_ros.errors import ConfigError
-from litetrack_ros.tools.arguments import Progress
+from litetrack_ros.tools.arguments import Progress, add_set_arguments
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,7 @@ class Request:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("dir", type=Path, metavar="DIR", help="the data set's folder")
-    parser.add_argument(
-        "--set",
-        dest="name",
-        metavar="NAME",
-        help="which data set and split, as of `litetrack data check`; by default what the folder "
-        "looks like",
-    )
+    add_set_arguments(parser)
     parser.add_argument(
         "-o",
         "--output",
